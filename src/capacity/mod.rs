@@ -1,0 +1,1 @@
+//! What it means: SLOs and the verdict. Pure.

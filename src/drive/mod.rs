@@ -1,0 +1,1 @@
+//! Making it happen in one process: the producer and consumer loops, and the run around them.

@@ -1,0 +1,122 @@
+//! The system under test: the one seam.
+//!
+//! The loops of `drive` know only these traits. Kafka, the null target and the simulated one implement them; a database can come
+//! later without touching schedule, traffic or measure.
+
+pub mod kafka;
+
+use std::ops::Range;
+
+use crate::clock::Tick;
+
+/// One record on its way to a partition: where its pieces lie in the buffer passed with it.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Comes back with the acknowledgement.
+    pub token: u32,
+    /// The key's bytes; `None`: no key.
+    pub key: Option<Range<usize>>,
+    /// The value's bytes.
+    pub value: Range<usize>,
+    /// Encoded headers; empty: none.
+    pub headers: Range<usize>,
+}
+
+/// What became of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The token it was sent with.
+    pub token: u32,
+    /// When we learned of it.
+    pub at: Tick,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a record ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Acknowledged, at this offset of its partition.
+    Acknowledged {
+        /// Offset in its partition; negative when the target does not tell.
+        offset: i64,
+    },
+    /// Refused or timed out. It may be in the log all the same.
+    Failed(Failure),
+    /// Purged at the end of the run, never answered. It may be in the log all the same.
+    Unresolved,
+}
+
+/// A target's own error code, which [`Producer::failure_name`] spells out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Failure(pub i32);
+
+/// One client that sends. Used by one thread; nothing in it blocks except [`Producer::wait`].
+pub trait Producer {
+    /// Offers records of one partition, in order. Returns how many were taken: fewer than offered when the client's queue is full;
+    /// the rest is to be offered again. A record refused for good comes back as a failed [`Ack`] and counts as taken.
+    fn send(&mut self, topic: u16, partition: u32, buffer: &[u8], records: &[Outgoing]) -> usize;
+
+    /// Appends the acknowledgements that have come in.
+    fn poll(&mut self, acks: &mut Vec<Ack>);
+
+    /// Sleeps until an acknowledgement comes in, or until `deadline`. May wake early.
+    fn wait(&mut self, deadline: Tick);
+
+    /// Gives up on everything queued and in flight: each comes back from [`Producer::poll`] as [`Outcome::Unresolved`].
+    fn purge(&mut self);
+
+    /// The target's name of a failure, as its users know it.
+    fn failure_name(&self, failure: Failure) -> String;
+
+    /// The client's own view since the last call, where it has one: a JSON text.
+    fn statistics(&mut self) -> Option<String> {
+        None
+    }
+
+    /// An error after which nothing sent through this client can succeed any more.
+    fn fatal(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A record as a consumer gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// Index of the topic in the scenario.
+    pub topic: u16,
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: i64,
+    /// Key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// Value, if it has one (a tombstone has none).
+    pub value: Option<&'a [u8]>,
+    /// The stamp header's value, if it has one.
+    pub stamp: Option<&'a [u8]>,
+}
+
+/// A member of a consumer group. Used by one thread.
+pub trait Consumer {
+    /// Waits for records until `deadline`, at most `most` of them, and hands each to `receive` with the instant they came in.
+    /// Serves the group's own business (assignments) as it waits. Returns how many came.
+    fn poll(
+        &mut self,
+        deadline: Tick,
+        most: usize,
+        receive: &mut dyn FnMut(Incoming<'_>, Tick),
+    ) -> usize;
+
+    /// The partitions this member holds now, as (topic, partition); `None` before its first assignment.
+    fn assignment(&self) -> Option<Vec<(u16, u32)>>;
+
+    /// Where the logs of this member's partitions end and begin, as the client last saw: (topic, partition, log start, log end).
+    /// Unknown ones are left out.
+    fn watermarks(&mut self) -> Vec<(u16, u32, i64, i64)>;
+
+    /// An error after which this member can read nothing more.
+    fn fatal(&self) -> Option<String> {
+        None
+    }
+}
