@@ -1,7 +1,30 @@
 //! When: rate curves, arrival processes, shards. Pure in (scenario, seed).
 //!
-//! A flow's curve λ(t) and its integral Λ(t) are piecewise closed forms ([`curve`]). Arrivals of a (flow, shard, bin) are a
-//! pure function of the seed, so any worker can compute any part alone.
+//! A flow's shapes ([`mod@shape`]) are composed to one piecewise-linear rate λ(t) with its integral Λ(t) ([`mod@curve`],
+//! [`mod@compose`]). Arrivals of a (flow, shard, bin) are a pure function of the seed ([`mod@arrivals`]), so any worker can
+//! compute any part alone.
+//!
+//! ```text
+//!  shape ──▶ compose ──▶ curve ──▶ arrivals ──▶ order
+//!                                     ▲
+//!                        draw, split ─┘
+//! ```
+//!
+//! Transcendental functions come from `libm`, not from the C library of the machine: the same seed gives the same instants
+//! on every machine.
+
+pub mod arrivals;
+mod compose;
+pub mod curve;
+mod draw;
+#[cfg(test)]
+mod fixtures;
+mod order;
+mod shape;
+mod split;
+
+pub use arrivals::{Cells, FlowSchedule};
+pub use curve::Curve;
 
 /// The length of a bin: real nanoseconds.
 pub const BIN_NS: u64 = 100_000_000;
@@ -20,7 +43,7 @@ pub struct Identity {
 }
 
 /// One event's place in the schedule of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arrival {
     /// When it is due: real nanoseconds since the start of the load.
     pub due_ns: u64,
@@ -28,4 +51,58 @@ pub struct Arrival {
     pub shard: u16,
     /// Place among the arrivals of its cell, by due.
     pub ordinal: u32,
+}
+
+/// A worker's part of a flow: the shards `first`, `first + step`, ... below `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards {
+    /// The lowest.
+    pub first: u16,
+    /// From one to the next; at least 1.
+    pub step: u16,
+    /// How many shards the flow has at most: the first number that is none of them.
+    pub end: u32,
+}
+
+impl Shards {
+    /// All of a flow's `count` shards.
+    pub fn all(count: u32) -> Shards {
+        Shards {
+            first: 0,
+            step: 1,
+            end: count,
+        }
+    }
+
+    /// The lowest of these shards that is `from` or above.
+    fn at_or_above(self, from: u32) -> Option<u32> {
+        let (first, step) = (u32::from(self.first), u32::from(self.step.max(1)));
+        let shard = first + from.saturating_sub(first).div_ceil(step) * step;
+        (shard < self.end).then_some(shard)
+    }
+
+    /// These shards, from the lowest.
+    fn iter(self) -> impl Iterator<Item = u32> {
+        (u32::from(self.first)..self.end).step_by(usize::from(self.step.max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_enumerated_from_anywhere() {
+        let mine = Shards {
+            first: 2,
+            step: 3,
+            end: 10,
+        };
+        assert_eq!(mine.iter().collect::<Vec<_>>(), [2, 5, 8]);
+        let found: Vec<_> = [0, 2, 3, 5, 8, 9, 40].map(|s| mine.at_or_above(s)).into();
+        assert_eq!(
+            found,
+            [Some(2), Some(2), Some(5), Some(5), Some(8), None, None]
+        );
+    }
 }
