@@ -177,7 +177,7 @@ pub(super) mod tests {
     }
 
     impl<'a> Direct<'a> {
-        /// `scale` by summing up 200,000 midpoints of the span, `clock_s` by hand.
+        /// `scale` by summing up 50,000 midpoints of the span, `clock_s` by hand.
         fn new(scenario: &'a Scenario, clock_s: f64) -> Direct<'a> {
             let flow = &scenario.flows[0];
             let context = Context {
@@ -188,7 +188,7 @@ pub(super) mod tests {
             };
             let ordinary = Product::of(&flow.shape, &[]);
             let span = scenario.time.span.as_secs_f64();
-            let n = 200_000;
+            let n = 50_000;
             let at = |i: i32| {
                 let t = (f64::from(i) + 0.5) * span / f64::from(n);
                 ordinary.value(t, t, &context)
@@ -518,7 +518,7 @@ pub(super) mod tests {
                 prop_assert!(curve.cumulative(t) >= last);
                 last = curve.cumulative(t);
                 let simulated = from + t * compress;
-                // The reference's own scale is good to a few of its 200,000 steps across jumps; and at a jump
+                // The reference's own scale is good to a few of its 50,000 steps across jumps; and at a jump
                 // itself either side is right.
                 if edges.iter().all(|edge| (edge - simulated).abs() > 1e-6) {
                     let error = (curve.rate(t) - direct.rate(simulated)).abs();

@@ -12,7 +12,7 @@ const DIGITS: usize = 1 << DIGIT_BITS;
 const FEW: usize = 600;
 
 const _: () = assert!(crate::schedule::BIN_NS < 1 << OFFSET_BITS);
-const _: () = assert!(OFFSET_BITS % DIGIT_BITS == 0);
+const _: () = assert!(OFFSET_BITS.is_multiple_of(DIGIT_BITS));
 
 /// Sorts keys of `offset << SHARD_BITS | shard`. They must come with shards ascending, which every producer of keys here does:
 /// the passes are stable, so only the offset's digits need one.

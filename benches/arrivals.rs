@@ -1,0 +1,127 @@
+//! What the schedule costs: nanoseconds per arrival, and per bin of a flow that is nearly asleep.
+//!
+//! `cargo bench --bench arrivals`. One thread, all 256 shards; divan's item counter gives arrivals per second.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use highwater::scenario::{Abort, Arrivals, Fixes, Flow, Height, Scenario, Shape, Time};
+use highwater::schedule::{FlowSchedule, Shards};
+
+fn main() {
+    divan::main();
+}
+
+const KINDS: [Arrivals; 3] = [Arrivals::Even, Arrivals::Poisson, Arrivals::PoissonExact];
+
+/// Ten minutes of a wave, so that segments are as short as in a real day.
+fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
+    let span = Duration::from_secs(600);
+    let starts = "2026-11-30T00:00:00-05:00[-05:00]".parse();
+    let flow = Flow {
+        name: "flow".into(),
+        mix: vec![(0, 1.0)],
+        arrivals,
+        height: Some(Height {
+            fixes: Fixes::Mean,
+            value: mean,
+        }),
+        shape: vec![Shape::Sine {
+            period: 600.0,
+            low: 0.5,
+            high: 1.5,
+            top_at: 300.0,
+        }],
+        spikes: Vec::new(),
+        producers: 1,
+        client: Vec::new(),
+    };
+    let scenario = Scenario {
+        name: "bench".into(),
+        why: String::new(),
+        seed: 1,
+        folder: None,
+        effective: String::new(),
+        time: Time {
+            starts: starts.expect("a valid instant"),
+            span,
+            play: (Duration::ZERO, span),
+            compress: 1.0,
+            warmup: Duration::ZERO,
+            settle: Duration::ZERO,
+            catch_up: Duration::ZERO,
+        },
+        shards: 256,
+        scale: 1.0,
+        pools: Vec::new(),
+        topics: Vec::new(),
+        events: Vec::new(),
+        flows: vec![flow],
+        client: Vec::new(),
+        consumers: Vec::new(),
+        slos: Vec::new(),
+        abort: Abort::default(),
+    };
+    FlowSchedule::compile(&scenario, 0)
+}
+
+/// Reads `seconds` of the schedule's middle in each iteration.
+fn read(bencher: Bencher, arrivals: Arrivals, mean: f64, seconds: u32) {
+    let schedule = schedule(arrivals, mean);
+    let mut cells = schedule.cells(Shards::all(256));
+    let mut out = Vec::new();
+    let bins = 3000..3000 + seconds * 10;
+    let mut count = 0;
+    for bin in bins.clone() {
+        cells.bin(bin, &mut out);
+        count += out.len();
+    }
+    bencher.counter(ItemsCount::new(count)).bench_local(|| {
+        for bin in bins.clone() {
+            cells.bin(bin, &mut out);
+            black_box(&out);
+        }
+    });
+}
+
+/// Ten seconds at 1/s: 25,600 cells, of which about 10 have an event.
+#[divan::bench(args = KINDS)]
+fn ten_seconds_at_1_per_s(bencher: Bencher, arrivals: Arrivals) {
+    read(bencher, arrivals, 1.0, 10);
+}
+
+#[divan::bench(args = KINDS)]
+fn one_second_at_1k_per_s(bencher: Bencher, arrivals: Arrivals) {
+    read(bencher, arrivals, 1e3, 1);
+}
+
+#[divan::bench(args = KINDS)]
+fn one_second_at_100k_per_s(bencher: Bencher, arrivals: Arrivals) {
+    read(bencher, arrivals, 1e5, 1);
+}
+
+#[divan::bench(args = KINDS)]
+fn one_second_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+    read(bencher, arrivals, 1e6, 1);
+}
+
+/// One of four producers of a flow: what splitting a flow costs in all is four times this.
+#[divan::bench(args = KINDS)]
+fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+    let schedule = schedule(arrivals, 1e6);
+    let quarter = Shards {
+        first: 1,
+        step: 4,
+        end: 256,
+    };
+    let mut cells = schedule.cells(quarter);
+    let mut out = Vec::new();
+    cells.bin(3000, &mut out);
+    let count = out.len();
+    bencher.counter(ItemsCount::new(count)).bench_local(|| {
+        cells.bin(3000, &mut out);
+        black_box(&out);
+    });
+}
