@@ -31,6 +31,8 @@ pub enum Purpose {
     Filler = 8,
     /// Tests.
     Test = 9,
+    /// Where a file's lines begin in a flow.
+    Lines = 10,
 }
 
 /// The stream of (`seed`, `purpose`, `a`, `b`). Pure; the same arguments give the same draws for ever.

@@ -1,6 +1,36 @@
 //! What is sent: pools of entities, event templates, keys, partitions, stamps. Pure in (seed, identity).
+//!
+//! [`Traffic::compile`] turns a scenario's events into lists of operations over prepared texts, once; a [`Renderer`] runs such a list
+//! for one event at a time, into a buffer of the caller's, and allocates nothing. Everything in an event comes from one random
+//! stream that its identity seeds, so any event can be made again alone, anywhere.
+
+mod choice;
+mod compile;
+mod field;
+mod filler;
+mod header;
+mod normal;
+pub mod partition;
+mod plan;
+mod pool;
+mod problem;
+mod proof;
+mod render;
+mod samples;
+mod skew;
+pub mod stamp;
+mod syntax;
+mod template;
+mod text;
 
 use std::ops::Range;
+
+pub use field::MOST_VARIANTS;
+pub use header::headers;
+pub use plan::Traffic;
+pub use pool::Pool;
+pub use problem::{Place, Problem, TrafficError};
+pub use render::Renderer;
 
 /// Where the pieces of a rendered event lie in the buffer it was rendered into, and where it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,3 +48,6 @@ pub struct Rendered {
     /// Encoded headers in the buffer (`headers` decodes them); empty: none.
     pub headers: Range<usize>,
 }
+
+#[cfg(test)]
+mod tests;

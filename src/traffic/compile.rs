@@ -1,0 +1,423 @@
+//! From a template's text to its operations; every mistake is found and shown at its place.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::choice::{Choice, Repeats};
+use super::field::escape;
+use super::problem::{Place, Problem, nearest};
+use super::syntax::{Blank, Mode, Piece, Word, cut};
+use super::template::{Lines, MOST_LINES, Op, Template, Words};
+use super::text::SLACK;
+use crate::scenario::{Pool, TemplateText};
+
+/// A template, and where in its text everything came from.
+pub(super) struct Compiled {
+    pub template: Template,
+    pub origins: Origins,
+}
+
+/// Where in the template's text everything came from: bytes of it.
+#[derive(Default)]
+pub(super) struct Origins {
+    /// For each of [`Template::ops`].
+    pub ops: Vec<Range<usize>>,
+    /// For each operation of each of [`Template::lines`].
+    pub lines: Vec<Vec<Range<usize>>>,
+    /// For each byte of [`Template::text`].
+    pub text: Vec<usize>,
+}
+
+/// Compiles a template. `None` when there were problems.
+pub(super) fn compile(
+    source: &TemplateText,
+    mode: Mode,
+    pools: &[Pool],
+    problems: &mut Vec<Problem>,
+) -> Option<Compiled> {
+    let before = problems.len();
+    let (pieces, uncut) = cut(&source.text, mode);
+    let mut compiler = Compiler {
+        source,
+        mode,
+        pools,
+        problems,
+        template: Template::default(),
+        origins: Origins::default(),
+        draws: BTreeSet::new(),
+        open: None,
+        refused: 0,
+        padding: 0.0,
+    };
+    for error in uncut {
+        compiler.problem(error.at, error.message, None);
+    }
+    for piece in pieces {
+        match piece {
+            Piece::Text { start, bytes } => compiler.text(start, &bytes),
+            Piece::Blank(blank) => compiler.blank(&blank),
+        }
+    }
+    compiler.finish();
+    let Compiler {
+        mut template,
+        origins,
+        draws,
+        problems,
+        ..
+    } = compiler;
+    template.draws = draws.into_iter().collect();
+    template.text.resize(template.text.len() + SLACK, 0);
+    problems[before..].sort_by_key(|problem| {
+        problem
+            .place
+            .as_ref()
+            .map(|place| (place.line, place.column))
+    });
+    (problems.len() == before).then_some(Compiled { template, origins })
+}
+
+/// What each built-in blank takes, as its mistakes are answered.
+const USAGE: [(&str, &str); 8] = [
+    ("uuid", "nothing more: `{{uuid}}`"),
+    ("now", "nothing more: `{{now}}`"),
+    ("now_ms", "nothing more: `{{now_ms}}`"),
+    ("int", "two whole numbers, the smaller first: `{{int 1 5}}`"),
+    (
+        "decimal",
+        "two numbers below a quadrillion, the smaller first: `{{decimal 5 250}}`",
+    ),
+    (
+        "choice",
+        "words, each with its weight behind it: `{{choice mobile 65 desktop 32}}`",
+    ),
+    (
+        "pad",
+        "a number of bytes, at most 10,000,000: `{{pad 400}}`",
+    ),
+    (
+        "#lines",
+        "how many there are on average, from 1 to 1000: `{{#lines 2.87}} ... {{/lines}}`",
+    ),
+];
+
+const MOST_PAD: usize = 10_000_000;
+
+/// The most bytes of pads that an event may have on average, its lines counted. Brokers refuse records far smaller than this.
+const MOST_PADDING: f64 = 20e6;
+
+/// Blanks of journeys and of arrivals that this version does not have.
+const UNAVAILABLE: [&str; 3] = ["session", "device", "batch"];
+
+struct Compiler<'a> {
+    source: &'a TemplateText,
+    mode: Mode,
+    pools: &'a [Pool],
+    problems: &'a mut Vec<Problem>,
+    template: Template,
+    origins: Origins,
+    draws: BTreeSet<usize>,
+    open: Option<Open>,
+    /// Lines that were refused and whose end is still to come.
+    refused: usize,
+    /// Bytes of pads in an event, on average.
+    padding: f64,
+}
+
+/// Lines that have begun.
+struct Open {
+    at: Range<usize>,
+    mean: f64,
+    ops: Vec<Op>,
+    origins: Vec<Range<usize>>,
+    draws: BTreeSet<usize>,
+}
+
+impl Compiler<'_> {
+    fn problem(&mut self, at: Range<usize>, message: String, nearest: Option<String>) {
+        self.problems.push(Problem {
+            source: self.source.name.clone(),
+            place: Some(Place::new(&self.source.text, at.start, at.len())),
+            message,
+            nearest,
+        });
+    }
+
+    fn usage(&mut self, blank: &Blank) {
+        let name = &blank.words[0].text;
+        let usage = USAGE.iter().find(|(word, _)| word == name);
+        let takes = usage.map_or("nothing more", |(_, takes)| takes);
+        self.problem(blank.at.clone(), format!("`{name}` takes {takes}"), None);
+    }
+
+    fn push(&mut self, op: Op, at: Range<usize>) {
+        if let Op::Pad(len) = op {
+            self.padding += len as f64 * self.open.as_ref().map_or(1.0, |open| open.mean);
+        }
+        let (ops, origins) = match &mut self.open {
+            Some(open) => (&mut open.ops, &mut open.origins),
+            None => (&mut self.template.ops, &mut self.origins.ops),
+        };
+        ops.push(op);
+        origins.push(at);
+    }
+
+    fn text(&mut self, from: usize, bytes: &[u8]) {
+        let start = self.template.text.len();
+        self.template.text.extend_from_slice(bytes);
+        self.origins.text.extend(from..from + bytes.len());
+        let ops = match &mut self.open {
+            Some(open) => &mut open.ops,
+            None => &mut self.template.ops,
+        };
+        match ops.last_mut() {
+            // Only whitespace lies between: one text.
+            Some(Op::Text { start: first, len }) if *first + *len == start => *len += bytes.len(),
+            _ => self.push(
+                Op::Text {
+                    start,
+                    len: bytes.len(),
+                },
+                from..from + bytes.len(),
+            ),
+        }
+    }
+
+    fn blank(&mut self, blank: &Blank) {
+        let name = blank.words[0].text.as_str();
+        let rest = &blank.words[1..];
+        let op = match name {
+            "#lines" => return self.open_lines(blank),
+            "/lines" => return self.close_lines(blank),
+            "uuid" if rest.is_empty() => Some(Op::Uuid),
+            "now" if rest.is_empty() => Some(Op::Now),
+            "now_ms" if rest.is_empty() => Some(Op::NowMs),
+            "int" => int(rest),
+            "decimal" => decimal(rest),
+            "pad" => pad(rest),
+            "choice" => self.choice(blank),
+            "uuid" | "now" | "now_ms" => None,
+            _ => return self.entity(blank),
+        };
+        match op {
+            Some(op) => self.push(op, blank.at.clone()),
+            None => self.usage(blank),
+        }
+    }
+
+    /// A pool, or a field of one.
+    fn entity(&mut self, blank: &Blank) {
+        let name = blank.words[0].text.as_str();
+        let (pool, field) = match name.split_once('.') {
+            Some((pool, field)) => (pool, Some(field)),
+            None => (name, None),
+        };
+        let Some(number) = self.pools.iter().position(|p| p.name == pool) else {
+            return self.unknown(blank);
+        };
+        if blank.words.len() > 1 {
+            return self.usage(blank);
+        }
+        let (within, draws) = match &mut self.open {
+            Some(open) => (self.pools.len(), &mut open.draws),
+            None => (0, &mut self.draws),
+        };
+        let pick = within + number;
+        let Some(field) = field else {
+            draws.insert(number);
+            return self.push(Op::Id(pick), blank.at.clone());
+        };
+        let fields = &self.pools[number].fields;
+        let Some(at) = fields.iter().position(|f| f.name == field) else {
+            let has = names(fields.iter().map(|f| f.name.as_str()));
+            let message = format!("pool `{pool}` has no field `{field}`; it has {has}");
+            let near = nearest(field, fields.iter().map(|f| f.name.as_str()));
+            return self.problem(
+                blank.words[0].at.clone(),
+                message,
+                near.map(|field| format!("{pool}.{field}")),
+            );
+        };
+        draws.insert(number);
+        self.push(
+            Op::Field {
+                pick,
+                pool: number,
+                field: at,
+                quoted: blank.quoted,
+            },
+            blank.at.clone(),
+        );
+    }
+
+    fn unknown(&mut self, blank: &Blank) {
+        let name = blank.words[0].text.as_str();
+        let at = blank.words[0].at.clone();
+        if UNAVAILABLE.contains(&name) {
+            let message = format!(
+                "`{{{{{name}}}}}` is not available here: no flow of this version has a {name}; use a pool"
+            );
+            return self.problem(at, message, None);
+        }
+        let known: Vec<String> = self
+            .pools
+            .iter()
+            .flat_map(|pool| {
+                let fields = pool.fields.iter();
+                let fields = fields.map(|field| format!("{}.{}", pool.name, field.name));
+                std::iter::once(pool.name.clone()).chain(fields)
+            })
+            .chain(USAGE.iter().map(|(word, _)| (*word).to_owned()))
+            .chain(["/lines".to_owned()])
+            .collect();
+        let pools = names(self.pools.iter().map(|pool| pool.name.as_str()));
+        let built_in = names(USAGE.iter().map(|(word, _)| *word));
+        let message = format!(
+            "no blank is called `{name}`; expected a pool ({pools}), a pool's field, or one of {built_in}"
+        );
+        let near = nearest(name, known.iter().map(String::as_str));
+        self.problem(at, message, near);
+    }
+
+    fn choice(&mut self, blank: &Blank) -> Option<Op> {
+        let pairs = blank.words[1..].chunks(2);
+        let mut weights = Vec::new();
+        let mut words = Vec::new();
+        for pair in pairs {
+            let [word, weight] = pair else {
+                return None;
+            };
+            weights.push(number(weight).filter(|weight| *weight >= 0.0)?);
+            let text = if blank.quoted {
+                escape(&word.text)
+            } else {
+                word.text.clone()
+            };
+            let start = self.template.text.len();
+            self.template.text.extend_from_slice(text.as_bytes());
+            self.origins
+                .text
+                .resize(self.template.text.len(), word.at.start);
+            words.push(start..self.template.text.len());
+        }
+        let total: f64 = weights.iter().sum();
+        if total <= 0.0 || !total.is_finite() {
+            return None;
+        }
+        let choice = Choice::new(weights.into_iter());
+        self.template.choices.push(Words { choice, words });
+        Some(Op::Choice(self.template.choices.len() - 1))
+    }
+
+    fn open_lines(&mut self, blank: &Blank) {
+        let mean = match &blank.words[1..] {
+            [mean] => number(mean).filter(|mean| (1.0..=MOST_LINES).contains(mean)),
+            _ => None,
+        };
+        let wrong = if self.mode == Mode::Plain {
+            Some("lines stand in an event's template only")
+        } else if self.open.is_some() {
+            Some("lines within lines are not possible; close the first with `{{/lines}}`")
+        } else if blank.quoted {
+            Some("lines stand outside JSON strings only")
+        } else {
+            None
+        };
+        if let Some(message) = wrong {
+            self.refused += 1;
+            return self.problem(blank.at.clone(), message.to_owned(), None);
+        }
+        if mean.is_none() {
+            self.usage(blank);
+        }
+        // Opened all the same, so that `{{/lines}}` is not a second mistake.
+        self.open = Some(Open {
+            at: blank.at.clone(),
+            mean: mean.unwrap_or(1.0),
+            ops: Vec::new(),
+            origins: Vec::new(),
+            draws: BTreeSet::new(),
+        });
+    }
+
+    fn close_lines(&mut self, blank: &Blank) {
+        if self.refused > 0 {
+            // No second mistake, and the outer lines stay open.
+            self.refused -= 1;
+            return;
+        }
+        let Some(open) = self.open.take() else {
+            let message = "`{{/lines}}` closes nothing; `{{#lines 2}}` must stand before it";
+            return self.problem(blank.at.clone(), message.to_owned(), None);
+        };
+        if blank.words.len() > 1 {
+            self.usage(blank);
+        }
+        self.template.lines.push(Lines {
+            repeats: Repeats::new(open.mean),
+            draws: open.draws.into_iter().collect(),
+            ops: open.ops,
+        });
+        self.origins.lines.push(open.origins);
+        self.push(Op::Lines(self.template.lines.len() - 1), open.at);
+    }
+
+    fn finish(&mut self) {
+        if let Some(open) = self.open.take() {
+            let message = "these lines are never closed: `{{/lines}}` is missing";
+            self.problem(open.at, message.to_owned(), None);
+        }
+        if self.padding > MOST_PADDING {
+            let message = format!(
+                "an event would be {:.0} MB of pads; at most {:.0} MB are possible",
+                self.padding / 1e6,
+                MOST_PADDING / 1e6
+            );
+            self.problem(0..self.source.text.len(), message, None);
+        }
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn number(word: &Word) -> Option<f64> {
+    let number: f64 = word.text.replace('_', "").parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+fn int(words: &[Word]) -> Option<Op> {
+    let [low, high] = words else {
+        return None;
+    };
+    let whole = |word: &Word| word.text.replace('_', "").parse::<i64>().ok();
+    let (low, high) = (whole(low)?, whole(high)?);
+    (low <= high).then_some(Op::Int(low, high))
+}
+
+fn decimal(words: &[Word]) -> Option<Op> {
+    let [low, high] = words else {
+        return None;
+    };
+    let hundredths = |word: &Word| {
+        number(word)
+            .filter(|number| number.abs() < 1e15)
+            .map(|number| (number * 100.0).round() as i64)
+    };
+    let (low, high) = (hundredths(low)?, hundredths(high)?);
+    (low <= high).then_some(Op::Decimal(low, high))
+}
+
+fn pad(words: &[Word]) -> Option<Op> {
+    let [len] = words else {
+        return None;
+    };
+    let len: usize = len.text.replace('_', "").parse().ok()?;
+    (len <= MOST_PAD).then_some(Op::Pad(len))
+}

@@ -1,0 +1,452 @@
+//! Bytes without meaning: word-like text, and plain bytes of a wanted compressibility.
+
+use rand::Rng;
+
+use super::skew::below;
+use crate::rng::{Purpose, Stream, stream};
+
+/// The length of the text that pads are cut from. Pads start anywhere in it, so that a batch of 128 KiB seldom holds the same
+/// passage twice and compresses no better than one pad.
+const TEXT_LEN: usize = 1 << 20;
+
+/// Word-like text to cut pads from; printable ASCII without quotes and backslashes, so it may stand in any JSON string.
+pub(super) struct Filler {
+    text: Vec<u8>,
+}
+
+impl Filler {
+    /// The text of a seed.
+    pub(super) fn new(seed: u64) -> Filler {
+        let mut rng = stream(seed, Purpose::Filler, 0, 0);
+        let mut text = Vec::with_capacity(TEXT_LEN + 64);
+        while text.len() < TEXT_LEN {
+            let sentence = 4 + below(rng.next_u64(), 9);
+            for _ in 0..sentence {
+                // The lesser of two draws: early words are commoner, as in real text.
+                let len = WORDS.len() as u64;
+                let at = below(rng.next_u64(), len).min(below(rng.next_u64(), len));
+                text.extend_from_slice(WORDS[at as usize].as_bytes());
+                text.push(b' ');
+            }
+            text.pop();
+            text.extend_from_slice(b". ");
+        }
+        text.truncate(TEXT_LEN);
+        Filler { text }
+    }
+
+    /// Appends `len` bytes of text. One draw.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>, mut len: usize, rng: &mut Stream) {
+        let mut start = below(rng.next_u64(), TEXT_LEN as u64) as usize;
+        while len > 0 {
+            let piece = len.min(TEXT_LEN - start);
+            out.extend_from_slice(&self.text[start..start + piece]);
+            len -= piece;
+            start = 0;
+        }
+    }
+}
+
+/// Plain bytes that compress about a given number of times: in each block, random bytes and then a passage that is always the same.
+#[derive(Clone, Debug)]
+pub(super) struct Opaque {
+    random: usize,
+    passage: Vec<u8>,
+}
+
+/// What an LZ coder spends on saying "now the random bytes, now the passage again".
+const BLOCK_COST: f64 = 5.0;
+
+impl Opaque {
+    /// Bytes that compress `ratio` times; 1 or less is not at all.
+    pub(super) fn new(ratio: f64) -> Opaque {
+        if ratio <= 1.02 {
+            return Opaque {
+                random: 256,
+                passage: Vec::new(),
+            };
+        }
+        // At least 16 random bytes to a block, or the cost of the block would be most of it.
+        let block = 256f64.max(21.0 * ratio).min(1e6);
+        let random = (block / ratio - BLOCK_COST).max(1.0).round() as usize;
+        let passage = "the quick brown parcel jumps over the lazy courier; "
+            .bytes()
+            .cycle()
+            .take((block as usize).saturating_sub(random))
+            .collect();
+        Opaque { random, passage }
+    }
+
+    /// Appends `len` bytes, from anywhere in a block. Two draws; the second seeds the random bytes.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>, mut len: usize, rng: &mut Stream) {
+        let block = self.random + self.passage.len();
+        let mut at = below(rng.next_u64(), block as u64) as usize;
+        let mut state = rng.next_u64();
+        while len > 0 {
+            let piece = if at < self.random {
+                let piece = len.min(self.random - at);
+                put_random(out, piece, &mut state);
+                piece
+            } else {
+                let rest = &self.passage[at - self.random..];
+                let piece = len.min(rest.len());
+                out.extend_from_slice(&rest[..piece]);
+                piece
+            };
+            len -= piece;
+            at = (at + piece) % block;
+        }
+    }
+}
+
+/// Appends random bytes: a Weyl sequence through a folded multiplication (wyrand), a nanosecond for 8 bytes.
+#[inline]
+fn put_random(out: &mut Vec<u8>, len: usize, state: &mut u64) {
+    let end = out.len() + len;
+    for _ in 0..len.div_ceil(8) {
+        *state = state.wrapping_add(0xa076_1d64_78bd_642f);
+        let wide = u128::from(*state) * u128::from(*state ^ 0xe703_7ed1_a0b4_28db);
+        out.extend_from_slice(&(((wide >> 64) ^ wide) as u64).to_le_bytes());
+    }
+    out.truncate(end);
+}
+
+const WORDS: [&str; 256] = [
+    "the",
+    "to",
+    "and",
+    "of",
+    "order",
+    "your",
+    "for",
+    "in",
+    "with",
+    "is",
+    "you",
+    "this",
+    "item",
+    "on",
+    "are",
+    "from",
+    "has",
+    "free",
+    "new",
+    "size",
+    "color",
+    "shipping",
+    "price",
+    "gift",
+    "set",
+    "day",
+    "home",
+    "black",
+    "white",
+    "blue",
+    "red",
+    "cotton",
+    "steel",
+    "small",
+    "large",
+    "pack",
+    "delivery",
+    "returns",
+    "customer",
+    "review",
+    "quality",
+    "great",
+    "soft",
+    "light",
+    "easy",
+    "fit",
+    "style",
+    "made",
+    "wood",
+    "summer",
+    "winter",
+    "kids",
+    "women",
+    "men",
+    "shirt",
+    "shoes",
+    "jacket",
+    "dress",
+    "bag",
+    "box",
+    "cup",
+    "lamp",
+    "chair",
+    "table",
+    "sofa",
+    "pillow",
+    "blanket",
+    "towel",
+    "kitchen",
+    "garden",
+    "office",
+    "travel",
+    "sport",
+    "running",
+    "outdoor",
+    "indoor",
+    "water",
+    "glass",
+    "leather",
+    "wool",
+    "silk",
+    "linen",
+    "paper",
+    "plastic",
+    "metal",
+    "copper",
+    "silver",
+    "gold",
+    "green",
+    "yellow",
+    "orange",
+    "purple",
+    "pink",
+    "brown",
+    "grey",
+    "natural",
+    "organic",
+    "fresh",
+    "classic",
+    "modern",
+    "vintage",
+    "premium",
+    "basic",
+    "daily",
+    "weekly",
+    "limited",
+    "edition",
+    "series",
+    "model",
+    "brand",
+    "warranty",
+    "months",
+    "year",
+    "days",
+    "hours",
+    "minutes",
+    "before",
+    "after",
+    "during",
+    "under",
+    "over",
+    "between",
+    "without",
+    "available",
+    "stock",
+    "ready",
+    "ships",
+    "arrives",
+    "tomorrow",
+    "today",
+    "soon",
+    "later",
+    "please",
+    "note",
+    "contact",
+    "support",
+    "email",
+    "phone",
+    "address",
+    "street",
+    "city",
+    "country",
+    "postal",
+    "code",
+    "payment",
+    "card",
+    "credit",
+    "invoice",
+    "refund",
+    "exchange",
+    "discount",
+    "coupon",
+    "sale",
+    "deal",
+    "offer",
+    "bundle",
+    "bonus",
+    "points",
+    "member",
+    "account",
+    "profile",
+    "wishlist",
+    "cart",
+    "checkout",
+    "confirm",
+    "cancel",
+    "update",
+    "track",
+    "package",
+    "parcel",
+    "courier",
+    "driver",
+    "depot",
+    "warehouse",
+    "shelf",
+    "pallet",
+    "barcode",
+    "label",
+    "weight",
+    "height",
+    "width",
+    "depth",
+    "capacity",
+    "battery",
+    "charger",
+    "cable",
+    "screen",
+    "display",
+    "camera",
+    "speaker",
+    "headphone",
+    "keyboard",
+    "mouse",
+    "laptop",
+    "tablet",
+    "watch",
+    "band",
+    "strap",
+    "case",
+    "cover",
+    "sleeve",
+    "collar",
+    "pocket",
+    "zipper",
+    "button",
+    "hood",
+    "waist",
+    "length",
+    "regular",
+    "slim",
+    "relaxed",
+    "stretch",
+    "washable",
+    "durable",
+    "lightweight",
+    "waterproof",
+    "adjustable",
+    "foldable",
+    "portable",
+    "wireless",
+    "rechargeable",
+    "compact",
+    "powerful",
+    "efficient",
+    "reliable",
+    "comfortable",
+    "elegant",
+    "beautiful",
+    "perfect",
+    "favorite",
+    "popular",
+    "recommended",
+    "matching",
+    "included",
+    "separate",
+    "assembly",
+    "required",
+    "instructions",
+    "manual",
+    "tools",
+    "parts",
+    "replacement",
+    "original",
+    "genuine",
+    "certified",
+    "tested",
+    "approved",
+    "safe",
+    "simple",
+    "smart",
+    "quick",
+    "bright",
+    "cool",
+    "warm",
+    "clean",
+    "heavy",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::DeflateEncoder};
+    use std::io::Write;
+
+    fn deflated(bytes: &[u8]) -> f64 {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        bytes.len() as f64 / encoder.finish().unwrap().len() as f64
+    }
+
+    fn lz4(bytes: &[u8]) -> f64 {
+        bytes.len() as f64 / lz4_flex::block::compress(bytes).len() as f64
+    }
+
+    /// A batch of values of `len` bytes, 128 KiB in all.
+    fn batch(len: usize, put: impl Fn(&mut Vec<u8>, usize, &mut Stream)) -> Vec<u8> {
+        let mut out = Vec::new();
+        for value in 0..(128 << 10) / len as u64 {
+            put(&mut out, len, &mut stream(1, Purpose::Test, value, 0));
+        }
+        out
+    }
+
+    #[test]
+    fn text_compresses_about_three_times() {
+        let filler = Filler::new(42);
+        for len in [100, 400, 2000] {
+            let batch = batch(len, |out, len, rng| filler.put(out, len, rng));
+            let (deflated, lz4) = (deflated(&batch), lz4(&batch));
+            eprintln!("{len}: deflate {deflated:.2}, lz4 {lz4:.2}");
+            assert!((2.6..3.4).contains(&deflated), "{len}: {deflated}");
+            assert!((1.6..3.4).contains(&lz4), "{len}: {lz4}");
+        }
+    }
+
+    #[test]
+    fn text_stands_in_any_json_string() {
+        let filler = Filler::new(1);
+        assert!(
+            filler
+                .text
+                .iter()
+                .all(|&b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\')
+        );
+        let mut out = Vec::new();
+        filler.put(&mut out, 3 * TEXT_LEN, &mut stream(1, Purpose::Test, 0, 0));
+        assert_eq!(out.len(), 3 * TEXT_LEN);
+    }
+
+    #[test]
+    fn plain_bytes_compress_as_asked() {
+        for ratio in [1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0] {
+            let opaque = Opaque::new(ratio);
+            for len in [1000, 1200, 10_000] {
+                let batch = batch(len, |out, len, rng| opaque.put(out, len, rng));
+                let (deflated, lz4) = (deflated(&batch), lz4(&batch));
+                eprintln!("{ratio} {len}: deflate {deflated:.2}, lz4 {lz4:.2}");
+                // Beyond 10 times the coders' own costs differ more than what they say.
+                let within = if ratio > 10.0 { 0.25 } else { 0.12 };
+                for got in [deflated, lz4] {
+                    assert!((got / ratio - 1.0).abs() < within, "{ratio} {len}: {got}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_as_many_as_asked() {
+        let opaque = Opaque::new(3.0);
+        for len in [0, 1, 7, 85, 86, 256, 257, 1156] {
+            let mut out = vec![1, 2, 3];
+            opaque.put(&mut out, len, &mut stream(1, Purpose::Test, 0, 0));
+            assert_eq!(out.len(), 3 + len);
+        }
+    }
+}

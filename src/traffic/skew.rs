@@ -1,0 +1,231 @@
+//! Picking one of millions of ranks by a falling law, in constant time and a few kilobytes.
+//!
+//! Ranks are cut into blocks: 1 to 128 stand alone, then 64 blocks to each doubling, so a block is at most 1/64 of its rank wide. A
+//! block's share comes from the law's closed form, and within a block all ranks are alike: no rank's share is further than 1 % from
+//! its law's for any exponent up to 1.2. Blocks are picked with Walker's alias method (as Vose has it, 1991), in whole numbers, so
+//! that the same ranks come out on every machine.
+
+use rand::Rng;
+
+use super::normal;
+use crate::rng::Stream;
+
+/// A law of popularity: how large a share of the picks each rank gets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Law {
+    /// Rank `k` in proportion to `k^-s`.
+    Zipf(f64),
+    /// Weights log-normally distributed with this sigma.
+    LogNormal(f64),
+}
+
+/// Ranks `1..=count`, picked by a [`Law`].
+#[derive(Clone, Debug)]
+pub(super) struct Ranks {
+    blocks: Vec<Block>,
+    columns: Vec<Column>,
+    /// Block weights as whole numbers; what is really picked from.
+    weights: Vec<u64>,
+    total: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    first: u64,
+    len: u64,
+}
+
+/// One column of the alias table: below the threshold its own block, else the other.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    threshold: u64,
+    other: u32,
+}
+
+impl Ranks {
+    pub(super) fn new(count: u64, law: Law) -> Ranks {
+        let blocks = cut(count);
+        let masses: Vec<f64> = match law {
+            Law::Zipf(s) => blocks.iter().map(|block| zipf_mass(block, s)).collect(),
+            Law::LogNormal(sigma) => blocks
+                .iter()
+                .map(|block| log_normal_mass(block, count, sigma))
+                .collect(),
+        };
+        let weights = whole(&masses);
+        let total = weights.iter().sum();
+        let columns = alias(&weights, total);
+        Ranks {
+            blocks,
+            columns,
+            weights,
+            total,
+        }
+    }
+
+    /// A rank. Always two draws.
+    #[inline]
+    pub(super) fn pick(&self, rng: &mut Stream) -> u64 {
+        let wide = u128::from(rng.next_u64()) * self.columns.len() as u128;
+        let (at, fraction) = ((wide >> 64) as usize, wide as u64);
+        let column = self.columns[at];
+        let at = if fraction < column.threshold {
+            at
+        } else {
+            column.other as usize
+        };
+        let block = self.blocks[at];
+        block.first + below(rng.next_u64(), block.len)
+    }
+
+    /// The expected share of picks of a rank.
+    pub(super) fn share(&self, rank: u64) -> f64 {
+        let at = block_of(rank);
+        self.weights[at] as f64 / self.total as f64 / self.blocks[at].len as f64
+    }
+}
+
+/// A whole number below `end`, from 64 random bits. The bias is `end` / 2^64.
+#[inline]
+pub(super) fn below(random: u64, end: u64) -> u64 {
+    ((u128::from(random) * u128::from(end)) >> 64) as u64
+}
+
+/// Blocks to each doubling, as a power of two.
+const FINE: u32 = 6;
+
+fn cut(count: u64) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut first = 1;
+    while first <= count {
+        let len = 1u64 << first.ilog2().saturating_sub(FINE);
+        let len = len.min(count - first + 1);
+        blocks.push(Block { first, len });
+        first += len;
+    }
+    blocks
+}
+
+fn block_of(rank: u64) -> usize {
+    let octave = rank.ilog2();
+    if octave <= FINE {
+        return rank as usize - 1;
+    }
+    let before = (u64::from(octave - FINE) << FINE) + (1 << FINE) - 1;
+    (before + ((rank - (1 << octave)) >> (octave - FINE))) as usize
+}
+
+/// The sum of `k^-s` over a block. Wide blocks begin at rank 128, where the midpoint rule with its first correction is good to 1e-8.
+fn zipf_mass(block: &Block, s: f64) -> f64 {
+    if block.len == 1 {
+        return libm::pow(block.first as f64, -s);
+    }
+    let a = block.first as f64 - 0.5;
+    let b = a + block.len as f64;
+    let integral = if (1.0 - s).abs() < 1e-9 {
+        libm::log(b / a)
+    } else {
+        (libm::pow(b, 1.0 - s) - libm::pow(a, 1.0 - s)) / (1.0 - s)
+    };
+    let slope = |x: f64| -s * libm::pow(x, -s - 1.0);
+    integral - (slope(b) - slope(a)) / 24.0
+}
+
+/// The share of a block when weights are log-normal.
+///
+/// The share `u` of the ids with the greatest weights are those whose normal score is above -Φ⁻¹(u). Seen by weight rather than by
+/// head, scores are normal around sigma, so those ids together have the share Φ(sigma + Φ⁻¹(u)).
+fn log_normal_mass(block: &Block, count: u64, sigma: f64) -> f64 {
+    let together = |rank: u64| normal::below(sigma + normal::quantile(rank as f64 / count as f64));
+    (together(block.first + block.len - 1) - together(block.first - 1)).max(0.0)
+}
+
+/// Weights as whole numbers that add up to about 2^48.
+fn whole(masses: &[f64]) -> Vec<u64> {
+    let total: f64 = masses.iter().sum();
+    let unit = (1u64 << 48) as f64 / total;
+    masses.iter().map(|m| (m * unit).round() as u64).collect()
+}
+
+fn alias(weights: &[u64], total: u64) -> Vec<Column> {
+    let total = u128::from(total);
+    // What each column still has to hand out, in units of 1 / (columns * total).
+    let mut left: Vec<u128> = weights
+        .iter()
+        .map(|&w| u128::from(w) * weights.len() as u128)
+        .collect();
+    let mut columns: Vec<Column> = (0..weights.len() as u32)
+        .map(|other| Column {
+            threshold: u64::MAX,
+            other,
+        })
+        .collect();
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) =
+        (0..weights.len()).partition(|&i| left[i] < total);
+    while let (Some(poor), Some(&rich)) = (small.pop(), large.last()) {
+        // left < total <= 2^49, so the shift stays within 128 bits.
+        columns[poor] = Column {
+            threshold: ((left[poor] << 64) / total) as u64,
+            other: rich as u32,
+        };
+        left[rich] -= total - left[poor];
+        if left[rich] < total {
+            large.pop();
+            small.push(rich);
+        }
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_every_rank_once() {
+        for count in [1, 2, 63, 64, 65, 127, 128, 129, 1000, 12_345, 1_860_000] {
+            let blocks = cut(count);
+            let mut next = 1;
+            for (at, block) in blocks.iter().enumerate() {
+                assert_eq!(block.first, next);
+                assert_eq!(block_of(block.first), at);
+                assert_eq!(block_of(block.first + block.len - 1), at);
+                next += block.len;
+            }
+            assert_eq!(next, count + 1);
+        }
+    }
+
+    #[test]
+    fn columns_hand_out_exactly_the_weights() {
+        let ranks = Ranks::new(1000, Law::LogNormal(1.9));
+        let n = ranks.columns.len();
+        let mut got = vec![0.0; n];
+        for (at, column) in ranks.columns.iter().enumerate() {
+            let own = if column.other as usize == at {
+                1.0
+            } else {
+                column.threshold as f64 / 2f64.powi(64)
+            };
+            got[at] += own / n as f64;
+            got[column.other as usize] += (1.0 - own) / n as f64;
+        }
+        for (at, &weight) in ranks.weights.iter().enumerate() {
+            let asked = weight as f64 / ranks.total as f64;
+            assert!((got[at] - asked).abs() < 1e-12, "{at}: {} {asked}", got[at]);
+        }
+    }
+
+    #[test]
+    fn zipf_masses_are_the_sums() {
+        for s in [0.0, 0.5, 0.99, 1.0, 1.3, 3.0] {
+            for block in cut(100_000) {
+                let sum: f64 = (block.first..block.first + block.len)
+                    .map(|k| (k as f64).powf(-s))
+                    .sum();
+                let mass = zipf_mass(&block, s);
+                assert!((mass / sum - 1.0).abs() < 1e-7, "{s} {block:?}");
+            }
+        }
+    }
+}
