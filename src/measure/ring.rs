@@ -20,7 +20,12 @@ pub(super) struct Ring<W> {
     windows: Vec<W>,
     free: Vec<u32>,
     blank: W,
+    /// The second asked for last and where its window lies: nearly always asked for again.
+    last: (u32, u32),
 }
+
+/// No second was asked for yet.
+const NOBODY: (u32, u32) = (u32::MAX, 0);
 
 impl<W: Window> Ring<W> {
     /// An empty ring whose windows start as `blank`.
@@ -32,6 +37,7 @@ impl<W: Window> Ring<W> {
             windows: Vec::new(),
             free: Vec::new(),
             blank,
+            last: NOBODY,
         }
     }
 
@@ -39,11 +45,15 @@ impl<W: Window> Ring<W> {
     /// earliest that can't have been, so that nothing is left out of the sums.
     #[inline]
     pub fn at(&mut self, second: u32) -> &mut W {
+        if self.last.0 == second {
+            return &mut self.windows[self.last.1 as usize];
+        }
         let index = second.wrapping_sub(self.first) as usize;
         let mut place = self.slots.get(index).copied().unwrap_or(UNTOUCHED);
         if place >= DONE {
             place = self.open(second);
         }
+        self.last = (second, place);
         &mut self.windows[place as usize]
     }
 
@@ -76,6 +86,7 @@ impl<W: Window> Ring<W> {
 
     /// Hands over every window before second `end` that is `done`, and an empty one for a second in which nothing happened.
     pub fn hand_over(&mut self, end: u32, done: impl Fn(&W) -> bool, mut sink: impl FnMut(u32, W)) {
+        self.last = NOBODY;
         self.reach(end);
         self.floor = self.floor.max(end);
         for index in 0..self.slots.len().min(end.saturating_sub(self.first) as usize) {
