@@ -1,4 +1,22 @@
 //! What happened: samples, windows, histograms, accounts, the generator's own health, the run folder.
+//!
+//! ```text
+//!  producer thread ─▶ Recorder ─────────┐ WindowPart, FlowTotals
+//!  consumer thread ─▶ ConsumerRecorder ─┼─▶ Collector ─▶ windows.jsonl
+//!  sampler ─▶ SecondSample ─────────────┘       │
+//!                                           Collected ─▶ RunFile ─▶ run.json
+//! ```
+
+pub mod account;
+pub mod codec;
+pub mod histogram;
+pub mod live;
+pub mod recorder;
+mod ring;
+pub mod shape;
+pub mod summary;
+pub mod totals;
+pub mod window;
 
 /// The life of one acknowledged event. All instants are nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
