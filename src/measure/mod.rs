@@ -1,5 +1,7 @@
 //! What happened: samples, windows, histograms, accounts, the generator's own health, the run folder.
 
+pub mod ledger;
+
 /// The life of one acknowledged event. All instants are nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
