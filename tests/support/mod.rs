@@ -4,4 +4,4 @@
 mod cluster;
 mod lease;
 
-pub use cluster::{Cluster, Contents, Kcat};
+pub use cluster::{Cluster, Contents};
