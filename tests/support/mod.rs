@@ -1,0 +1,7 @@
+//! What the tests of whole programs share. Not every test uses all of it.
+#![allow(dead_code)]
+
+mod cluster;
+mod lease;
+
+pub use cluster::{Cluster, Contents};
