@@ -12,7 +12,7 @@ use rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as NO_ERROR;
 
 use super::config::Settings;
 use super::errors::{KafkaError, failure_name, text};
-use super::handle::{Handle, Listener, Note, Queue};
+use super::handle::{ALL_DOWN, Handle, Listener, Note, Queue};
 use crate::clock::{Clock, Monotonic, NS_PER_S};
 use crate::target::Failure;
 
@@ -66,6 +66,10 @@ impl Admin {
     /// Usage: the settings contradict each other. Cluster: nobody answered within [`REACH`] seconds; the text says what was tried,
     /// what librdkafka said, and what to check.
     pub fn connect(settings: &Settings) -> Result<Admin, KafkaError> {
+        Admin::connect_within(settings, REACH * NS_PER_S)
+    }
+
+    fn connect_within(settings: &Settings, limit_ns: u64) -> Result<Admin, KafkaError> {
         let bootstrap = settings.get("bootstrap.servers").unwrap_or("").to_owned();
         let producer = rdsys::rd_kafka_type_t::RD_KAFKA_PRODUCER;
         let handle = Handle::create(settings, producer, Listener::default())?;
@@ -91,10 +95,10 @@ impl Admin {
             }
             let waited = clock.now().since(started);
             let notes = handle.notes().all();
-            // Wrong credentials do not mend by waiting. A second gives the other brokers of the list a chance.
-            let hopeless =
-                waited > NS_PER_S && notes.iter().any(|note| note.code == AUTHENTICATION);
-            if hopeless || waited > (REACH - 1) * NS_PER_S {
+            // Wrong credentials and certificates do not mend by waiting. A second gives the other brokers of the list a chance.
+            let wrong = |note: &Note| matches!(note.code, AUTHENTICATION | SSL);
+            let hopeless = waited > NS_PER_S && notes.iter().any(wrong);
+            if hopeless || waited > limit_ns.saturating_sub(NS_PER_S) {
                 let error = unreachable(settings, &bootstrap, waited, &notes);
                 handle.abandon();
                 return Err(error);
@@ -344,7 +348,6 @@ pub struct Deleted {
 const AUTHENTICATION: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as i32;
 const RESOLVE: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__RESOLVE as i32;
 const SSL: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__SSL as i32;
-const ALL_DOWN: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as i32;
 const TRANSPORT: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TRANSPORT as i32;
 const TIMED_OUT: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT as i32;
 const TIMED_OUT_QUEUE: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE as i32;
@@ -373,8 +376,7 @@ fn told(notes: &[Note]) -> String {
     // Errors say it better than the log; the log is for when there are none.
     let errors = notes.iter().any(|n| n.code != 0 && n.code != ALL_DOWN);
     for note in notes.iter().rev().filter(|n| !errors || n.code != 0) {
-        // "... (after 3ms in state CONNECT, 2 identical error(s) suppressed)" differs each time and tells little.
-        let words = note.text.split(" (after ").next().unwrap_or("").trim();
+        let words = note.gist();
         let line = format!("  librdkafka: {words}\n");
         if note.code != ALL_DOWN && !words.is_empty() && !lines.contains(&line) && lines.len() < 4 {
             lines.push(line);

@@ -252,7 +252,15 @@ impl ClientOptions {
     ) -> Result<Settings, KafkaError> {
         let mut defaults = consumer_defaults(self.embedded);
         defaults.push(("group.id", group.to_owned()));
-        self.settings(For::Consumer, &defaults, tables)
+        let mut settings = self.settings(For::Consumer, &defaults, tables)?;
+        if settings.get("group.protocol") == Some("consumer") {
+            // The broker decides these in the new protocol, and librdkafka refuses to be told.
+            let theirs = ["session.timeout.ms", "heartbeat.interval.ms"];
+            settings
+                .properties
+                .retain(|p| p.origin != Origin::Default || !theirs.contains(&p.name.as_str()));
+        }
+        Ok(settings)
     }
 
     /// What a client that only administers is given.
@@ -504,6 +512,9 @@ fn consumer_defaults(embedded: bool) -> Vec<(&'static str, String)> {
     if embedded {
         // The embedded cluster answers an empty fetch only after all of this time, whatever comes in meanwhile.
         defaults.push(("fetch.wait.max.ms", "10".to_owned()));
+        // When a member comes or goes it waits a second less than the session for the others, whether they are there or not.
+        defaults.push(("session.timeout.ms", "3000".to_owned()));
+        defaults.push(("heartbeat.interval.ms", "200".to_owned()));
     }
     defaults
 }

@@ -21,7 +21,7 @@ use crate::target::Failure;
 const BROKERS: i32 = 3;
 
 /// How long a new group waits for members that start at the same time, instead of the mock's 3 s.
-const REBALANCE_DELAY_MS: i32 = 200;
+const REBALANCE_DELAY_MS: i32 = 500;
 
 /// A running embedded cluster. Ends when dropped; all clients are to be dropped before.
 pub struct Embedded {

@@ -98,7 +98,21 @@ pub(super) struct Note {
     pub text: String,
 }
 
-/// The last things a client said. librdkafka gives the reason of a failed connection only here.
+impl Note {
+    /// The words without what differs each time: `... (after 3ms in state CONNECT, 2 identical error(s) suppressed)`.
+    pub(super) fn gist(&self) -> &str {
+        if self.code == ALL_DOWN {
+            return "all brokers are down";
+        }
+        self.text.split(" (after ").next().unwrap_or("").trim()
+    }
+}
+
+/// librdkafka's code for having no connection at all; it says nothing of the reason.
+pub(super) const ALL_DOWN: i32 =
+    rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as i32;
+
+/// The last different things a client said. librdkafka gives the reason of a failed connection only here.
 #[derive(Default)]
 pub(super) struct Notes(Mutex<VecDeque<Note>>);
 
@@ -108,9 +122,8 @@ impl Notes {
 
     fn push(&self, note: Note) {
         let mut notes = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        if notes.back() == Some(&note) {
-            return;
-        }
+        // A client that cannot connect says the same several times a second. Once is enough, or it would push out the reason.
+        notes.retain(|old| old.code != note.code || old.gist() != note.gist());
         if notes.len() == Notes::KEPT {
             notes.pop_front();
         }
