@@ -280,8 +280,8 @@ fn a_start_before_the_log_jumps_to_what_is_left() {
             .key("k")
             .payload(&value);
         producer.send(record).map_err(|(e, _)| e).unwrap();
-        producer.flush(Duration::from_secs(5)).unwrap();
     }
+    producer.flush(Duration::from_secs(5)).unwrap();
     let mut member = cluster.member(&[("highwater.a", 0, false)], from_start(), &[]);
     let got = read(&mut [&mut member], |got, _| got.contains_key(&(0, 0, 59)));
     let first = got.keys().map(|(_, _, offset)| *offset).min().unwrap();
