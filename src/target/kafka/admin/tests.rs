@@ -1,0 +1,176 @@
+use std::net::TcpListener;
+
+use super::super::config::ClientOptions;
+use super::super::embedded::Embedded;
+use super::super::topics::Wanted;
+use super::*;
+
+fn note(code: i32, text: &str) -> Note {
+    Note {
+        code,
+        text: text.into(),
+    }
+}
+
+fn admin(bootstrap: &str, flags: &[&str]) -> Result<Admin, KafkaError> {
+    let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+    let options = ClientOptions::read(Some(bootstrap), &[], &flags).unwrap();
+    Admin::connect_within(&options.admin().unwrap(), 2 * NS_PER_S)
+}
+
+#[test]
+fn the_embedded_cluster_describes_itself() {
+    let embedded = Embedded::start().unwrap();
+    let wanted = |name: &str, partitions| Wanted {
+        name: name.into(),
+        partitions,
+        replication: None,
+        config: vec![],
+        fullest: None,
+    };
+    let topics = [
+        wanted("highwater.a", 3),
+        wanted("highwater.b", 1),
+        wanted("other", 1),
+    ];
+    embedded.create_topics(&topics).unwrap();
+    let admin = admin(&embedded.bootstrap(), &[]).unwrap();
+    assert_eq!(admin.cluster().brokers.len(), 3);
+    assert_eq!(admin.cluster().brokers[0].id, 1);
+    assert_eq!(admin.cluster().brokers[0].host, "127.0.0.1");
+    assert_eq!(
+        admin.topics("highwater.").unwrap(),
+        ["highwater.a", "highwater.b"]
+    );
+    let ranges = admin
+        .log_ranges(&[("highwater.a".into(), 3), ("highwater.b".into(), 1)])
+        .unwrap();
+    let empty = LogRange { start: 0, end: 0 };
+    assert_eq!(ranges, [vec![empty; 3], vec![empty]]);
+}
+
+#[test]
+fn a_closed_port_is_given_up_in_time_with_what_was_tried() {
+    // A port that was free a moment ago, and listens no longer.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let started = Monotonic.now();
+    let error = admin(&address, &[]).err().unwrap();
+    let waited = Monotonic.now().since(started);
+    assert!(waited < 4 * NS_PER_S, "{waited} ns");
+    assert!(!error.is_usage());
+    let text = error.to_string();
+    for part in [
+        address.as_str(),
+        "PLAINTEXT",
+        "Connection refused",
+        "broker runs and listens",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_contradiction_in_the_settings_is_usage() {
+    let error = admin(
+        "127.0.0.1:1",
+        &["security.protocol=ssl", "ssl.ca.location=/no/such"],
+    )
+    .err()
+    .unwrap();
+    assert!(error.is_usage());
+    let text = error.to_string();
+    assert!(text.contains("ssl.ca.location=/no/such in -X"), "{text}");
+}
+
+#[test]
+fn advice_follows_what_the_client_said() {
+    let cases = [
+        (
+            "plaintext",
+            note(
+                -195,
+                "x: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+            ),
+            "listens",
+        ),
+        (
+            "sasl_ssl",
+            note(
+                AUTHENTICATION,
+                "SASL authentication error: invalid credentials",
+            ),
+            "sasl.password",
+        ),
+        (
+            "sasl_ssl",
+            note(
+                AUTHENTICATION,
+                "SASL x mechanism handshake failed: broker's supported mechanisms: y",
+            ),
+            "sasl.mechanism against",
+        ),
+        (
+            "ssl",
+            note(SSL, "SSL handshake failed: certificate verify failed"),
+            "ssl.ca.location",
+        ),
+        (
+            "ssl",
+            note(TRANSPORT, "SSL alert bad certificate"),
+            "ssl.certificate.location",
+        ),
+        (
+            "ssl",
+            note(TRANSPORT, "connecting to a PLAINTEXT broker listener?"),
+            "does not speak TLS",
+        ),
+        (
+            "plaintext",
+            note(
+                0,
+                "Disconnected: verify that security.protocol (after 3ms in state APIVERSION_QUERY)",
+            ),
+            "may want TLS",
+        ),
+        (
+            "plaintext",
+            note(RESOLVE, "Failed to resolve 'nowhere:9092'"),
+            "DNS",
+        ),
+        (
+            "sasl_ssl",
+            note(ALL_DOWN, "1/1 brokers are down"),
+            "token source",
+        ),
+    ];
+    for (protocol, note, part) in cases {
+        let text = advice(protocol, std::slice::from_ref(&note));
+        assert!(text.contains(part), "{note:?}: {text}");
+    }
+}
+
+#[test]
+fn what_was_said_is_told_once_and_errors_before_the_log() {
+    let notes = [
+        note(0, "log line"),
+        note(-195, "a: refused (after 0ms in state CONNECT)"),
+        note(ALL_DOWN, "1/1 brokers are down"),
+        note(
+            -195,
+            "a: refused (after 1ms in state CONNECT, 3 identical error(s) suppressed)",
+        ),
+    ];
+    assert_eq!(told(&notes), "librdkafka: a: refused\n");
+    assert_eq!(told(&notes[..1]), "librdkafka: log line\n");
+    assert_eq!(told(&[]), "");
+}
+
+#[test]
+fn kafkas_own_topics_are_never_ours() {
+    let names = ["__consumer_offsets", "highwater.a", "high"].map(String::from);
+    assert_eq!(ours(names.into(), ""), ["high", "highwater.a"]);
+}

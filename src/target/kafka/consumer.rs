@@ -1,0 +1,462 @@
+//! A member of a consumer group.
+//!
+//! Records come in batches straight from librdkafka's queue, a fraction of a microsecond each. A member never starts where the
+//! group committed, but where its caller says: the log's end before the load, later what the group has seen. So nothing is missed
+//! or read twice for a commit that came late.
+
+use std::collections::BTreeSet;
+use std::ffi::{CString, c_void};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rdkafka::bindings as rdsys;
+use rdsys::rd_kafka_resp_err_t as Code;
+
+use super::admin::{PartitionList, c_string};
+use super::config::Settings;
+use super::errors::{KafkaError, failure_name, text};
+use super::handle::{Handle, Listener, Queue};
+use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
+use crate::target::{Consumer, Failure, Incoming};
+
+/// Most records taken from librdkafka at once.
+const BATCH: usize = 1_024;
+/// How long saying goodbye to the group may take: seconds.
+const GOODBYE: u64 = 5;
+/// The stamp header's name.
+const STAMP: &std::ffi::CStr = c"hw-stamp";
+
+/// A topic to read.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    /// Its name on the cluster.
+    pub name: String,
+    /// Its index in the scenario.
+    pub index: u16,
+    /// Whether some of its events carry their stamp in a header. Headers are parsed only then, for it is costly.
+    pub header_stamps: bool,
+}
+
+/// Where reading of (topic, partition) starts when a member gets it: an offset, or -1 for the log's end.
+pub type StartAt = Arc<dyn Fn(u16, u32) -> i64 + Send + Sync>;
+
+/// A member of a consumer group, through librdkafka.
+pub struct KafkaConsumer {
+    // Before the client: fields are dropped in this order, and a queue may not outlive its client.
+    queue: Queue,
+    handle: Handle,
+    /// Readable when the queue is no longer empty.
+    bell: OwnedFd,
+    topics: Vec<Topic>,
+    assigned: Arc<Assigned>,
+    batch: Vec<*mut rdsys::rd_kafka_message_t>,
+    fatal: Option<String>,
+}
+
+struct Topic {
+    reads: Reads,
+    name: CString,
+    /// librdkafka's one object for the topic: records are told apart by this pointer. Kept referenced, so that it stays the same.
+    handle: *mut rdsys::rd_kafka_topic_t,
+}
+
+/// The partitions a member holds, as (index of the topic, partition); `None` before the first assignment.
+#[derive(Default)]
+struct Assigned(Mutex<Option<BTreeSet<(u16, u32)>>>);
+
+impl Assigned {
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeSet<(u16, u32)>>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+// SAFETY: librdkafka's objects may be used from any thread; the batch is empty between calls.
+unsafe impl Send for KafkaConsumer {}
+
+impl KafkaConsumer {
+    /// Joins the group of `settings` and asks for these topics. Partitions come later, while [`Consumer::poll`] is called;
+    /// `start_at` is asked from within it.
+    ///
+    /// # Errors
+    /// Usage: the settings contradict each other. Cluster: the machine's resources do not suffice.
+    pub fn join(
+        settings: &Settings,
+        topics: &[Reads],
+        start_at: StartAt,
+    ) -> Result<KafkaConsumer, KafkaError> {
+        let assigned = Arc::new(Assigned::default());
+        let listener = Listener {
+            on_rebalance: Some(rebalancer(topics, Arc::clone(&assigned), start_at)),
+            ..Listener::default()
+        };
+        let consumer = rdsys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
+        let handle = Handle::create(settings, consumer, listener)?;
+        let failed = |why: &str| {
+            let group = settings.get("group.id").unwrap_or("");
+            KafkaError::cluster(format!("joining group {group}"), why, "see ulimit -n")
+        };
+        // SAFETY: the client lives. From here its own events come through the consumer's queue.
+        let code = unsafe { rdsys::rd_kafka_poll_set_consumer(handle.rk()) };
+        let queue = Queue::of_consumer(&handle);
+        let (Code::RD_KAFKA_RESP_ERR_NO_ERROR, Some(queue)) = (code, queue) else {
+            return Err(failed("the client has no queue of a group member"));
+        };
+        let bell = bell().map_err(|error| failed(&error.to_string()))?;
+        // SAFETY: queue and descriptor live until `drop` ends the ringing; librdkafka copies the payload.
+        unsafe {
+            let one = 1_u64.to_ne_bytes();
+            let payload = one.as_ptr().cast::<c_void>();
+            rdsys::rd_kafka_queue_io_event_enable(
+                queue.as_ptr(),
+                bell.as_raw_fd(),
+                payload,
+                one.len(),
+            );
+        }
+        let mut member = KafkaConsumer {
+            queue,
+            handle,
+            bell,
+            topics: Vec::with_capacity(topics.len()),
+            assigned,
+            batch: Vec::with_capacity(BATCH),
+            fatal: None,
+        };
+        member.subscribe(topics)?;
+        Ok(member)
+    }
+
+    fn subscribe(&mut self, topics: &[Reads]) -> Result<(), KafkaError> {
+        let names = PartitionList::new();
+        for reads in topics {
+            let name = c_string(&reads.name)?;
+            // SAFETY: the client lives; the name is copied. Null is checked for.
+            let handle = unsafe {
+                rdsys::rd_kafka_topic_new(self.handle.rk(), name.as_ptr(), ptr::null_mut())
+            };
+            if handle.is_null() {
+                let doing = format!("reading topic {}", reads.name);
+                return Err(KafkaError::asked(
+                    doing,
+                    "impossible name",
+                    "check its name",
+                ));
+            }
+            names.add(&name, -1, -1);
+            self.topics.push(Topic {
+                reads: reads.clone(),
+                name,
+                handle,
+            });
+        }
+        // SAFETY: client and list live; the list is copied.
+        match unsafe { rdsys::rd_kafka_subscribe(self.handle.rk(), names.as_ptr()) } {
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            code => Err(KafkaError::asked(
+                "subscribing to topics",
+                &failure_name(Failure(code as i32)),
+                "check the topics' names and the consumer's properties",
+            )),
+        }
+    }
+
+    /// Takes what has come in, at most `most`, and hands over the records among it. Returns how many.
+    fn take(&mut self, most: usize, receive: &mut dyn FnMut(Incoming<'_>, Tick)) -> usize {
+        let most = most.min(BATCH);
+        // SAFETY: the vector has room for `BATCH` pointers; librdkafka writes at most `most` and says how many.
+        let came = unsafe {
+            let came = rdsys::rd_kafka_consume_batch_queue(
+                self.queue.as_ptr(),
+                0,
+                self.batch.as_mut_ptr(),
+                most,
+            );
+            let came = usize::try_from(came).unwrap_or(0);
+            self.batch.set_len(came);
+            came
+        };
+        if came == 0 {
+            return 0;
+        }
+        let now = Monotonic.now();
+        let mut records = 0;
+        for at in 0..came {
+            let message = self.batch[at];
+            // SAFETY: the message is ours until it is destroyed, once, below; what is borrowed from it ends with `receive`.
+            unsafe {
+                if (*message).err == Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    if let Some(incoming) = self.incoming(&*message) {
+                        receive(incoming, now);
+                        records += 1;
+                    }
+                } else {
+                    self.note(&*message);
+                }
+                rdsys::rd_kafka_message_destroy(message);
+            }
+        }
+        self.batch.clear();
+        records
+    }
+
+    /// # Safety
+    /// The message is one of this client's, not yet destroyed.
+    unsafe fn incoming<'a>(&self, message: &'a rdsys::rd_kafka_message_t) -> Option<Incoming<'a>> {
+        let topic = self.topics.iter().find(|t| t.handle == message.rkt)?;
+        // SAFETY: the message's pieces live as long as it does.
+        unsafe {
+            Some(Incoming {
+                topic: topic.reads.index,
+                partition: message.partition as u32,
+                offset: message.offset,
+                key: bytes(message.key, message.key_len),
+                value: bytes(message.payload, message.len),
+                stamp: if topic.reads.header_stamps {
+                    stamp(message)
+                } else {
+                    None
+                },
+            })
+        }
+    }
+
+    /// Takes note of an error that came in a record's place. Most pass by themselves; some never will.
+    ///
+    /// # Safety
+    /// The message is one of this client's, not yet destroyed.
+    unsafe fn note(&mut self, message: &rdsys::rd_kafka_message_t) {
+        let name = failure_name(Failure(message.err as i32));
+        // SAFETY: the message lives.
+        let words = unsafe { text(rdsys::rd_kafka_message_errstr(message)) };
+        let lasting = match message.err {
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => "READ on the topic",
+            Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => "READ on the group",
+            Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => "rights on the cluster",
+            Code::RD_KAFKA_RESP_ERR__FATAL
+            | Code::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+            | Code::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT
+            | Code::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL
+            | Code::RD_KAFKA_RESP_ERR_UNSUPPORTED_ASSIGNOR => "",
+            _ => {
+                tracing::warn!("a consumer says: {words} ({name})");
+                return;
+            }
+        };
+        if self.fatal.is_none() {
+            let needs = match lasting {
+                "" => String::new(),
+                right => format!("; its user needs {right}"),
+            };
+            self.fatal = Some(format!("{words} ({name}){needs}"));
+        }
+    }
+
+    /// Sleeps until something comes in or until `deadline`.
+    fn sleep(&self, deadline: Tick) {
+        let left = deadline.since(Monotonic.now());
+        let timeout = libc::timespec {
+            tv_sec: (left / NS_PER_S) as libc::time_t,
+            tv_nsec: (left % NS_PER_S) as libc::c_long,
+        };
+        let mut polled = libc::pollfd {
+            fd: self.bell.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let mut rung = 0_u64;
+        // SAFETY: all pointers are valid for the calls. A signal only wakes early, and the descriptor does not block.
+        unsafe {
+            if libc::ppoll(&mut polled, 1, &timeout, ptr::null()) > 0 {
+                libc::read(polled.fd, ptr::from_mut(&mut rung).cast(), 8);
+            }
+        }
+    }
+
+    /// Leaves the group, so that the others need not wait for this member's session to end.
+    fn leave(&self) {
+        let queue = Queue::new(&self.handle);
+        let rk = self.handle.rk();
+        // SAFETY: client and queue live; what comes through the queue is ours to destroy.
+        unsafe {
+            let error = rdsys::rd_kafka_consumer_close_queue(rk, queue.as_ptr());
+            if !error.is_null() {
+                rdsys::rd_kafka_error_destroy(error);
+                return;
+            }
+            let clock = Monotonic;
+            let limit = clock.now().plus_ns(GOODBYE * NS_PER_S);
+            while rdsys::rd_kafka_consumer_closed(rk) == 0 && clock.now() < limit {
+                let message = rdsys::rd_kafka_consume_queue(queue.as_ptr(), 50);
+                if !message.is_null() {
+                    rdsys::rd_kafka_message_destroy(message);
+                }
+            }
+        }
+    }
+}
+
+impl Consumer for KafkaConsumer {
+    fn poll(
+        &mut self,
+        deadline: Tick,
+        most: usize,
+        receive: &mut dyn FnMut(Incoming<'_>, Tick),
+    ) -> usize {
+        if most == 0 {
+            return 0;
+        }
+        loop {
+            let came = self.take(most, receive);
+            if came > 0 || Monotonic.now() >= deadline {
+                return came;
+            }
+            self.sleep(deadline);
+        }
+    }
+
+    fn assignment(&self) -> Option<Vec<(u16, u32)>> {
+        let assigned = self.assigned.lock();
+        assigned.as_ref().map(|set| set.iter().copied().collect())
+    }
+
+    fn watermarks(&mut self) -> Vec<(u16, u32, i64, i64)> {
+        let mut all = Vec::new();
+        for (index, partition) in self.assignment().unwrap_or_default() {
+            let Some(topic) = self.topics.iter().find(|t| t.reads.index == index) else {
+                continue;
+            };
+            let (mut start, mut end) = (-1, -1);
+            // SAFETY: the client lives and the name is a C string. Answers from memory: what the last fetch said.
+            let code = unsafe {
+                rdsys::rd_kafka_get_watermark_offsets(
+                    self.handle.rk(),
+                    topic.name.as_ptr(),
+                    partition as i32,
+                    &mut start,
+                    &mut end,
+                )
+            };
+            if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && start >= 0 && end >= 0 {
+                all.push((index, partition, start, end));
+            }
+        }
+        all
+    }
+
+    fn fatal(&self) -> Option<String> {
+        self.fatal.clone()
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        self.leave();
+        // SAFETY: queue and topics are ours; the ringing ends before the descriptor is closed.
+        unsafe {
+            rdsys::rd_kafka_queue_io_event_enable(self.queue.as_ptr(), -1, ptr::null(), 0);
+            for topic in &self.topics {
+                rdsys::rd_kafka_topic_destroy(topic.handle);
+            }
+        }
+    }
+}
+
+/// A descriptor that librdkafka can ring.
+fn bell() -> std::io::Result<OwnedFd> {
+    // SAFETY: takes no pointers; the descriptor is new and ours.
+    unsafe {
+        match libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) {
+            -1 => Err(std::io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
+    }
+}
+
+/// # Safety
+/// `first` is null or points to `len` bytes that outlive the slice.
+unsafe fn bytes<'a>(first: *const c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: not null; the caller promises the rest.
+    (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first.cast::<u8>(), len) })
+}
+
+/// The stamp header's value.
+///
+/// # Safety
+/// The message lives, and is not destroyed before what comes back.
+unsafe fn stamp(message: &rdsys::rd_kafka_message_t) -> Option<&[u8]> {
+    let mut headers = ptr::null_mut();
+    let (mut value, mut size) = (ptr::null(), 0);
+    // SAFETY: the message lives; the headers and their values belong to it.
+    unsafe {
+        let found = rdsys::rd_kafka_message_headers(message, &mut headers);
+        if found != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        match rdsys::rd_kafka_header_get_last(headers, STAMP.as_ptr(), &mut value, &mut size) {
+            Code::RD_KAFKA_RESP_ERR_NO_ERROR => bytes(value, size),
+            _ => None,
+        }
+    }
+}
+
+/// What happens when partitions come and go: each starts where the caller says, under both protocols.
+fn rebalancer(
+    topics: &[Reads],
+    assigned: Arc<Assigned>,
+    start_at: StartAt,
+) -> super::handle::OnRebalance {
+    let topics: Vec<(String, u16)> = topics.iter().map(|t| (t.name.clone(), t.index)).collect();
+    Box::new(move |rk, code, partitions| {
+        let mut named = Vec::new();
+        // SAFETY: librdkafka passes its list and the client, valid during the call; elements are as many as it says.
+        unsafe {
+            for at in 0..(*partitions).cnt as usize {
+                let element = &mut *(*partitions).elems.add(at);
+                let name = text(element.topic);
+                if let Some((_, index)) = topics.iter().find(|(topic, _)| *topic == name) {
+                    let at = (*index, element.partition as u32);
+                    if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+                        element.offset = start_at(at.0, at.1);
+                    }
+                    named.push(at);
+                }
+            }
+            let cooperative = text(rdsys::rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE";
+            let mut held = assigned.lock();
+            if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+                if cooperative {
+                    done(rdsys::rd_kafka_incremental_assign(rk, partitions));
+                } else {
+                    *held = None;
+                    rdsys::rd_kafka_assign(rk, partitions);
+                }
+                held.get_or_insert_default().extend(named);
+            } else {
+                if cooperative {
+                    done(rdsys::rd_kafka_incremental_unassign(rk, partitions));
+                } else {
+                    rdsys::rd_kafka_assign(rk, ptr::null());
+                }
+                if let Some(held) = held.as_mut() {
+                    held.retain(|at| !named.contains(at));
+                }
+            }
+        }
+    })
+}
+
+/// # Safety
+/// `error` is null or an error of the caller's.
+unsafe fn done(error: *mut rdsys::rd_kafka_error_t) {
+    if !error.is_null() {
+        // SAFETY: the caller promises it; destroyed once.
+        unsafe {
+            tracing::warn!("rebalancing: {}", text(rdsys::rd_kafka_error_string(error)));
+            rdsys::rd_kafka_error_destroy(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

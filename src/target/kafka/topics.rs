@@ -1,0 +1,536 @@
+//! Topics of a run: created as the scenario wants them, or found fit for it.
+
+use std::ffi::{CString, c_char};
+
+use rdkafka::bindings as rdsys;
+use rdsys::rd_kafka_resp_err_t as Code;
+
+use super::admin::{Admin, Deleted, c_string, c_strings, list};
+use super::errors::{KafkaError, failure_name, text};
+use super::properties::nearest_of;
+use crate::clock::{Clock, Monotonic, NS_PER_S};
+use crate::target::Failure;
+
+/// Names under which existing topics are used without being asked: highwater's own.
+pub const OWN_PREFIX: &str = "highwater.";
+
+/// How long a created topic may take until every partition has a leader: seconds.
+const LEADERS: u64 = 30;
+
+/// A topic that a run needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name on the cluster, prefix included.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: u32,
+    /// How many replicas; `None`: the cluster's default.
+    pub replication: Option<u16>,
+    /// Its configuration, as the scenario gives it.
+    pub config: Vec<(String, String)>,
+    /// The most that the plan puts into one of its partitions; `None` when that is unknown (unthrottled load).
+    pub fullest: Option<Fullest>,
+}
+
+/// The most that a plan puts into one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fullest {
+    /// Records.
+    pub records: u64,
+    /// Bytes of their keys, values and headers.
+    pub bytes: u64,
+}
+
+impl Wanted {
+    /// The configuration to create it with. A created topic keeps its records for an hour, so that a forgotten rehearsal does not
+    /// fill a cluster's disks, and no more bytes a partition than the plan puts there, so that a longer load than planned
+    /// cannot either. What the scenario says of either wins.
+    pub fn created_config(&self) -> Vec<(String, String)> {
+        let mut config = self.config.clone();
+        let says = |name: &str| self.config.iter().any(|(given, _)| given == name);
+        if !says("retention.ms") {
+            config.push(("retention.ms".into(), "3600000".into()));
+        }
+        if let (Some(fullest), false) = (self.fullest, says("retention.bytes")) {
+            // On disk a record takes up to 20 B more and a batch 61 B. 80 B a record covers batches of one: nothing of the plan
+            // may be deleted for want of room, or it would count as expired.
+            let bytes = fullest
+                .bytes
+                .saturating_add(fullest.records.saturating_mul(80));
+            config.push(("retention.bytes".into(), bytes.max(1).to_string()));
+        }
+        config
+    }
+}
+
+/// What became of the topics of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Those created now: what `--delete-topics` deletes.
+    pub created: Vec<String>,
+    /// Those found.
+    pub existing: Vec<String>,
+    /// How many replicas each wanted topic has, in their order.
+    pub replication: Vec<u16>,
+    /// What the user should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// A topic as the cluster describes it.
+struct Found {
+    partitions: u32,
+    /// Partitions with a leader.
+    led: u32,
+    /// The fewest replicas of a partition.
+    replicas: u16,
+}
+
+impl Admin {
+    /// Makes sure that all topics are there with a leader for every partition: creates those that are missing, checks the others.
+    ///
+    /// # Errors
+    /// Usage: a topic exists that may not be used, has other partitions than asked, or is asked for with an impossible setting.
+    /// Cluster: it did not answer, or refused. Topics created before the error are deleted again.
+    pub fn prepare_topics(
+        &self,
+        wanted: &[Wanted],
+        allow_existing: bool,
+    ) -> Result<Ready, KafkaError> {
+        let mut ready = Ready::default();
+        let names: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
+        let mut missing = Vec::new();
+        for (topic, found) in wanted.iter().zip(self.describe(&names)?) {
+            match found {
+                None => missing.push(self.capped(topic, &mut ready.warnings)),
+                Some(found) => {
+                    fit(topic, &found, allow_existing, &mut ready.warnings)?;
+                    ready.existing.push(topic.name.clone());
+                }
+            }
+        }
+        let result = self
+            .create(&missing, &mut ready)
+            .and_then(|()| self.await_leaders(&names, wanted, &mut ready));
+        match result {
+            Ok(()) => Ok(ready),
+            Err(error) => {
+                // Best effort: the error at hand is the one to tell.
+                let _ = self.delete_topics(&ready.created);
+                Err(error)
+            }
+        }
+    }
+
+    /// The topic with replication and what depends on it cut to what the cluster's brokers can give.
+    fn capped(&self, topic: &Wanted, warnings: &mut Vec<String>) -> Wanted {
+        let brokers = u16::try_from(self.cluster().brokers.len()).unwrap_or(u16::MAX);
+        let mut topic = topic.clone();
+        let name = topic.name.clone();
+        if let Some(replication) = topic.replication.filter(|asked| *asked > brokers) {
+            warnings.push(format!(
+                "topic {name}: replication {replication} is more than the cluster's {brokers} broker(s): {brokers} it is"
+            ));
+            topic.replication = Some(brokers);
+        }
+        for (key, value) in &mut topic.config {
+            if key == "min.insync.replicas" && value.parse().is_ok_and(|asked: u16| asked > brokers)
+            {
+                warnings.push(format!(
+                    "topic {name}: min.insync.replicas = {value} could never be met by {brokers} broker(s): {brokers} it is"
+                ));
+                *value = brokers.to_string();
+            }
+        }
+        topic
+    }
+
+    fn create(&self, missing: &[Wanted], ready: &mut Ready) -> Result<(), KafkaError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let op = rdsys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS;
+        let mut asked = NewTopics(Vec::new());
+        for topic in missing {
+            asked.add(topic)?;
+        }
+        // SAFETY: `call` passes pointers that live during the call; the topics are copied by it.
+        let event = self.call("creating topics", op, |rk, options, queue| unsafe {
+            rdsys::rd_kafka_CreateTopics(rk, asked.0.as_mut_ptr(), asked.0.len(), options, queue);
+        })?;
+        // SAFETY: the event is the answer to this request; its parts live as long as it does.
+        let results: Vec<(String, Code, String)> = unsafe {
+            let result = rdsys::rd_kafka_event_CreateTopics_result(event.as_ptr());
+            let mut count = 0;
+            let topics = rdsys::rd_kafka_CreateTopics_result_topics(result, &mut count);
+            list(topics, count).iter().map(|t| outcome(*t)).collect()
+        };
+        let mut error = None;
+        for (name, code, words) in results {
+            match (code, missing.iter().find(|topic| topic.name == name)) {
+                (Code::RD_KAFKA_RESP_ERR_NO_ERROR, _) => ready.created.push(name),
+                (_, Some(topic)) if error.is_none() => {
+                    error = Some(not_created(topic, code, &words));
+                }
+                _ => {}
+            }
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Waits until every partition has a leader, and notes how many replicas there are.
+    fn await_leaders(
+        &self,
+        names: &[String],
+        wanted: &[Wanted],
+        ready: &mut Ready,
+    ) -> Result<(), KafkaError> {
+        let clock = Monotonic;
+        let limit = clock.now().plus_ns(LEADERS * NS_PER_S);
+        loop {
+            let found = self.describe(names)?;
+            let led = |(topic, found): (&Wanted, &Option<Found>)| {
+                found.as_ref().is_some_and(|f| f.led >= topic.partitions)
+            };
+            if wanted.iter().zip(&found).all(led) {
+                for (topic, found) in wanted.iter().zip(&found) {
+                    let replicas = found.as_ref().map_or(0, |f| f.replicas);
+                    ready.replication.push(replicas);
+                    ready.warnings.extend(too_few(topic, replicas));
+                }
+                return Ok(());
+            }
+            if clock.now() > limit {
+                let stuck: Vec<&str> = wanted
+                    .iter()
+                    .zip(&found)
+                    .filter(|pair| !led(*pair))
+                    .map(|(topic, _)| topic.name.as_str())
+                    .collect();
+                return Err(KafkaError::cluster(
+                    format!("waiting for leaders of {}", stuck.join(", ")),
+                    &format!("some partitions have none after {LEADERS} s"),
+                    "see the controller's log; is a broker down?",
+                ));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
+    /// Deletes topics. For each the name and, where it failed, why.
+    ///
+    /// # Errors
+    /// Cluster: it did not answer at all.
+    pub fn delete_topics(&self, names: &[String]) -> Result<Vec<Deleted>, KafkaError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let op = rdsys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS;
+        let names = c_strings(names)?;
+        // SAFETY: the names outlive the calls, which copy them; the list is as long as it says and its parts are destroyed once.
+        let event = self.call("deleting topics", op, |rk, options, queue| unsafe {
+            let mut asked: Vec<_> = names
+                .iter()
+                .map(|name| rdsys::rd_kafka_DeleteTopic_new(name.as_ptr()))
+                .collect();
+            rdsys::rd_kafka_DeleteTopics(rk, asked.as_mut_ptr(), asked.len(), options, queue);
+            rdsys::rd_kafka_DeleteTopic_destroy_array(asked.as_mut_ptr(), asked.len());
+        })?;
+        // SAFETY: the event is the answer to this request; its parts live as long as it does.
+        unsafe {
+            let result = rdsys::rd_kafka_event_DeleteTopics_result(event.as_ptr());
+            let mut count = 0;
+            let topics = rdsys::rd_kafka_DeleteTopics_result_topics(result, &mut count);
+            let deleted = |(name, code, words): (String, Code, String)| Deleted {
+                name,
+                failed: (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(words),
+            };
+            let outcomes = list(topics, count).iter().map(|t| outcome(*t));
+            Ok(outcomes.map(deleted).collect())
+        }
+    }
+
+    /// Each topic as the cluster has it, in the order asked; `None` where it has none. Creates nothing.
+    fn describe(&self, names: &[String]) -> Result<Vec<Option<Found>>, KafkaError> {
+        let op = rdsys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        let asked = c_strings(names)?;
+        let mut all: Vec<Option<Found>> = names.iter().map(|_| None).collect();
+        if asked.is_empty() {
+            return Ok(all);
+        }
+        // SAFETY: the names outlive the calls, which copy them; the collection is destroyed once.
+        let event = self.call("looking at topics", op, |rk, options, queue| unsafe {
+            let mut names: Vec<*const c_char> = asked.iter().map(|name| name.as_ptr()).collect();
+            let all =
+                rdsys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+            rdsys::rd_kafka_DescribeTopics(rk, all, options, queue);
+            rdsys::rd_kafka_TopicCollection_destroy(all);
+        })?;
+        // SAFETY: the event is the answer to this request; its parts live as long as it does.
+        unsafe {
+            let result = rdsys::rd_kafka_event_DescribeTopics_result(event.as_ptr());
+            let mut count = 0;
+            let topics = rdsys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+            for topic in list(topics, count) {
+                let name = text(rdsys::rd_kafka_TopicDescription_name(*topic));
+                let error = rdsys::rd_kafka_TopicDescription_error(*topic);
+                let code = rdsys::rd_kafka_error_code(error);
+                let found = match code {
+                    Code::RD_KAFKA_RESP_ERR_NO_ERROR => Some(described(*topic)),
+                    Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+                    | Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE => None,
+                    _ => {
+                        let words = text(rdsys::rd_kafka_error_string(error));
+                        return Err(refused(&name, "looking at", code, &words));
+                    }
+                };
+                if let Some(at) = names.iter().position(|asked| *asked == name) {
+                    all[at] = found;
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// # Safety
+/// The description belongs to an answer that lives.
+unsafe fn described(topic: *const rdsys::rd_kafka_TopicDescription_t) -> Found {
+    // SAFETY: the caller promises it; lists are as long as they say.
+    unsafe {
+        let mut count = 0;
+        let partitions = rdsys::rd_kafka_TopicDescription_partitions(topic, &mut count);
+        let mut found = Found {
+            partitions: count as u32,
+            led: 0,
+            replicas: u16::MAX,
+        };
+        for partition in list(partitions, count) {
+            let leader = rdsys::rd_kafka_TopicPartitionInfo_leader(*partition);
+            if !leader.is_null() && rdsys::rd_kafka_Node_id(leader) >= 0 {
+                found.led += 1;
+            }
+            let mut replicas = 0;
+            rdsys::rd_kafka_TopicPartitionInfo_replicas(*partition, &mut replicas);
+            found.replicas = found.replicas.min(replicas as u16);
+        }
+        found
+    }
+}
+
+/// The name, code and words of one topic's result.
+///
+/// # Safety
+/// The result belongs to an answer that lives.
+unsafe fn outcome(result: *const rdsys::rd_kafka_topic_result_t) -> (String, Code, String) {
+    // SAFETY: the caller promises it.
+    unsafe {
+        let code = rdsys::rd_kafka_topic_result_error(result);
+        let mut words = text(rdsys::rd_kafka_topic_result_error_string(result));
+        if words.is_empty() {
+            words = text(rdsys::rd_kafka_err2str(code));
+        }
+        (text(rdsys::rd_kafka_topic_result_name(result)), code, words)
+    }
+}
+
+/// Topics to create, destroyed when dropped.
+struct NewTopics(Vec<*mut rdsys::rd_kafka_NewTopic_t>);
+
+impl NewTopics {
+    fn add(&mut self, topic: &Wanted) -> Result<(), KafkaError> {
+        let name = c_string(&topic.name)?;
+        let mut words = [0 as c_char; 256];
+        // SAFETY: pointers are valid for the call; the name is copied. The topic is destroyed with the list.
+        let new = unsafe {
+            rdsys::rd_kafka_NewTopic_new(
+                name.as_ptr(),
+                i32::try_from(topic.partitions).unwrap_or(i32::MAX),
+                topic.replication.map_or(-1, i32::from),
+                words.as_mut_ptr(),
+                words.len(),
+            )
+        };
+        if new.is_null() {
+            // SAFETY: librdkafka ends its text with a zero byte.
+            let words = unsafe { text(words.as_ptr()) };
+            let doing = format!("creating topic {}", topic.name);
+            return Err(KafkaError::asked(
+                doing,
+                &words,
+                "check its name and partitions",
+            ));
+        }
+        self.0.push(new);
+        for (key, value) in topic.created_config() {
+            let (key, value): (CString, CString) = (c_string(&key)?, c_string(&value)?);
+            // SAFETY: the topic lives; both strings are copied. Only an empty name is refused, which the cluster would refuse too.
+            unsafe { rdsys::rd_kafka_NewTopic_set_config(new, key.as_ptr(), value.as_ptr()) };
+        }
+        Ok(())
+    }
+}
+
+impl Drop for NewTopics {
+    fn drop(&mut self) {
+        // SAFETY: all are ours, destroyed once.
+        unsafe { rdsys::rd_kafka_NewTopic_destroy_array(self.0.as_mut_ptr(), self.0.len()) }
+    }
+}
+
+/// Whether an existing topic may be used.
+fn fit(
+    topic: &Wanted,
+    found: &Found,
+    allow_existing: bool,
+    warnings: &mut Vec<String>,
+) -> Result<(), KafkaError> {
+    let name = &topic.name;
+    if !allow_existing && !name.starts_with(OWN_PREFIX) {
+        return Err(KafkaError::asked(
+            format!("using topic {name}"),
+            &format!("it exists, and is not one of highwater's own ({OWN_PREFIX}...)"),
+            "a rehearsal must not write into a topic of production: choose another --topic-prefix, \
+             or pass --allow-existing if you mean it",
+        ));
+    }
+    if found.partitions != topic.partitions {
+        let (has, asked) = (found.partitions, topic.partitions);
+        return Err(KafkaError::asked(
+            format!("using topic {name}"),
+            &format!("it exists with {has} partitions, the scenario asks for {asked}"),
+            "set partitions to what it has, choose another --topic-prefix, or delete it first (highwater clean)",
+        ));
+    }
+    if !topic.config.is_empty() || topic.replication.is_some_and(|r| r != found.replicas) {
+        warnings.push(format!(
+            "topic {name} exists and is used as it is: the scenario's replication and config were not applied"
+        ));
+    }
+    Ok(())
+}
+
+/// A warning when a topic has fewer replicas than a write with acks=all waits for.
+fn too_few(topic: &Wanted, replicas: u16) -> Option<String> {
+    let (_, asked) = topic
+        .config
+        .iter()
+        .rfind(|(key, _)| key == "min.insync.replicas")?;
+    let needed: u16 = asked.parse().ok()?;
+    (needed > replicas).then(|| {
+        format!(
+            "topic {} has {replicas} replica(s) and min.insync.replicas = {needed}: \
+             many brokers refuse every write with acks=all then; set its replication to {needed} or more",
+            topic.name
+        )
+    })
+}
+
+/// The error for a topic that the cluster did not create.
+fn not_created(topic: &Wanted, code: Code, words: &str) -> KafkaError {
+    let name = &topic.name;
+    let doing = format!("creating topic {name}");
+    match code {
+        Code::RD_KAFKA_RESP_ERR_INVALID_CONFIG => {
+            let config = topic.config.iter();
+            let culprit = config.clone().find(|(key, _)| words.contains(key.as_str()));
+            let remedy = match culprit {
+                Some((key, value)) => setting_remedy(key, value),
+                None => format!(
+                    "check [topic.X] config: {}",
+                    config
+                        .map(|(key, value)| format!("{key} = {value}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+            };
+            KafkaError::asked(doing, words, &remedy)
+        }
+        Code::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS
+        | Code::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
+        | Code::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR => KafkaError::asked(
+            doing,
+            words,
+            "check name, partitions and replication of the topic in the scenario, and --topic-prefix",
+        ),
+        Code::RD_KAFKA_RESP_ERR_POLICY_VIOLATION => {
+            let asked: Vec<String> = topic
+                .created_config()
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}"))
+                .collect();
+            let remedy = format!(
+                "the cluster has a policy for new topics; asked was: partitions = {}, replication = {}, {}. \
+                 Change them in the scenario, or create the topic beforehand (and pass --allow-existing)",
+                topic.partitions,
+                topic
+                    .replication
+                    .map_or("default".into(), |r| r.to_string()),
+                asked.join(", ")
+            );
+            KafkaError::cluster(doing, words, &remedy)
+        }
+        _ => refused(name, "creating", code, words),
+    }
+}
+
+/// The error for a topic that the cluster refused for a reason of its own.
+fn refused(name: &str, verb: &str, code: Code, words: &str) -> KafkaError {
+    let doing = format!("{verb} topic {name}");
+    let cause = format!("{words} ({})", failure_name(Failure(code as i32)));
+    let remedy = match code {
+        Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+        | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => format!(
+            "the user needs Kafka's CREATE, DESCRIBE, READ and WRITE on topic {name}, or on the prefix of --topic-prefix; \
+             a topic made beforehand needs no CREATE (pass --allow-existing)"
+        ),
+        Code::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS => {
+            "somebody else created it just now: start again".to_owned()
+        }
+        _ => "see the controller's log for more".to_owned(),
+    };
+    KafkaError::cluster(doing, &cause, &remedy)
+}
+
+fn setting_remedy(key: &str, value: &str) -> String {
+    match nearest_of(key, SETTINGS.iter().copied()) {
+        Some(known) if known != key => format!("config.{key}: did you mean {known}?"),
+        _ => format!("config.{key} = {value}: see Kafka's topic configuration for what it takes"),
+    }
+}
+
+/// Kafka's topic settings.
+const SETTINGS: [&str; 30] = [
+    "cleanup.policy",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "delete.retention.ms",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "follower.replication.throttled.replicas",
+    "index.interval.bytes",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "max.compaction.lag.ms",
+    "max.message.bytes",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.type",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "min.insync.replicas",
+    "preallocate",
+    "remote.storage.enable",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "segment.ms",
+];
+
+#[cfg(test)]
+mod tests;
