@@ -18,6 +18,8 @@ pub mod summary;
 pub mod totals;
 pub mod window;
 
+pub mod units;
+
 /// The life of one acknowledged event. All instants are nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
