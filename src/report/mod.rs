@@ -1,1 +1,4 @@
 //! Telling it: text for the terminal.
+
+pub mod progress;
+pub mod term;
