@@ -3,6 +3,7 @@
 pub mod slo;
 pub mod steady;
 pub mod verdict;
+pub mod windows;
 
 #[cfg(test)]
 mod tests {
