@@ -19,6 +19,7 @@ pub mod totals;
 pub mod window;
 
 pub mod ledger;
+pub mod units;
 
 /// The life of one acknowledged event. All instants are nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,1 +1,5 @@
 //! Telling it: text for the terminal.
+
+pub mod progress;
+mod table;
+pub mod term;

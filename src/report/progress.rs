@@ -1,0 +1,513 @@
+//! What is going on now: a line that is redrawn on a terminal, a line every 5 s elsewhere, nothing when quiet.
+//!
+//! To standard error, so that standard output holds the result alone. What a line says is a pure function of [`Stage`]; only
+//! [`Progress`] writes and only [`Watch`] waits.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Zoned;
+
+use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
+use crate::measure::units;
+use crate::scenario::Time;
+
+/// How often a line is written where it can't be redrawn.
+const PLAIN_EVERY_NS: u64 = 5 * NS_PER_S;
+
+/// What a run is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Asking the cluster who it is.
+    Connecting {
+        /// The cluster, as the user named it.
+        to: String,
+    },
+    /// Creating topics, or checking those that exist.
+    Topics {
+        /// How many.
+        count: usize,
+    },
+    /// Waiting for the members of all groups to be assigned and positioned.
+    Consumers {
+        /// Members that are ready.
+        ready: u32,
+        /// All of them.
+        of: u32,
+    },
+    /// Offering load.
+    Load(Load),
+    /// The load is over; open acknowledgements are waited for.
+    Settling {
+        /// Events without an answer.
+        open: u64,
+        /// Nanoseconds until they are given up.
+        left_ns: u64,
+    },
+    /// Groups read on.
+    CatchingUp {
+        /// Records they have not reached, all groups together.
+        unread: u64,
+        /// Nanoseconds until they are stopped.
+        left_ns: u64,
+    },
+    /// Closing the account and writing the run folder.
+    Writing,
+}
+
+/// How the load goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Nanoseconds since it began.
+    pub elapsed_ns: u64,
+    /// Nanoseconds it lasts.
+    pub total_ns: u64,
+    /// The simulated clock ([`simulated`]).
+    pub simulated: Option<Zoned>,
+    /// Events due in the last seconds, per second.
+    pub offered_per_s: f64,
+    /// Events acknowledged in the last seconds, per second.
+    pub acknowledged_per_s: f64,
+    /// Events due and not yet acknowledged.
+    pub backlog: u64,
+    /// 0.99 quantile of the response times of what was acknowledged in the last seconds, in nanoseconds.
+    pub p99_ns: Option<u64>,
+    /// How long the oldest unanswered event has waited, in nanoseconds.
+    pub oldest_ns: Option<u64>,
+    /// Events that failed so far.
+    pub failed: u64,
+}
+
+/// The simulated clock after `elapsed_ns` of load.
+pub fn simulated(time: &Time, elapsed_ns: u64) -> Option<Zoned> {
+    let offset = time.play.0.as_secs_f64() + elapsed_ns as f64 / 1e9 * time.compress;
+    let offset = Duration::try_from_secs_f64(offset).ok()?;
+    time.starts.checked_add(offset).ok()
+}
+
+impl Stage {
+    /// The line for this stage, without a bar.
+    pub fn line(&self) -> String {
+        match self {
+            Stage::Connecting { to } => format!("connecting to {to}"),
+            Stage::Topics { count } => {
+                format!("creating {}", units::counted(*count as u64, "topics"))
+            }
+            Stage::Consumers { ready, of } => {
+                format!("waiting for consumers: {ready} of {of} ready")
+            }
+            Stage::Load(load) => load.line(),
+            Stage::Settling { open, left_ns } => format!(
+                "settling: {} unanswered, waiting up to {}",
+                units::counted(*open, "events"),
+                units::clock_s(left_ns.div_ceil(NS_PER_S)),
+            ),
+            Stage::CatchingUp { unread, left_ns } => format!(
+                "catching up: {} unread, waiting up to {}",
+                units::counted(*unread, "records"),
+                units::clock_s(left_ns.div_ceil(NS_PER_S)),
+            ),
+            Stage::Writing => "writing the run folder".to_owned(),
+        }
+    }
+
+    /// Whether a change between two stages is worth a line of its own where lines are rare.
+    fn same_kind(&self, other: &Stage) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl Load {
+    /// `1:23 of 10:00 · 12:01:30 · offered 18.5k/s · ...`
+    fn line(&self) -> String {
+        match self.clock() {
+            Some(clock) => format!("{} · {clock} · {}", self.elapsed(), self.figures()),
+            None => format!("{} · {}", self.elapsed(), self.figures()),
+        }
+    }
+
+    fn elapsed(&self) -> String {
+        let clock = |ns: u64| units::clock_s(ns / NS_PER_S);
+        format!("{} of {}", clock(self.elapsed_ns), clock(self.total_ns))
+    }
+
+    fn clock(&self) -> Option<String> {
+        let at = self.simulated.as_ref()?;
+        Some(at.strftime("%H:%M:%S").to_string())
+    }
+
+    fn figures(&self) -> String {
+        let time = |ns: Option<u64>| ns.map_or("-".to_owned(), units::time_ns);
+        let mut parts = vec![
+            format!("offered {}", units::rate(self.offered_per_s)),
+            format!("acknowledged {}", units::rate(self.acknowledged_per_s)),
+            format!("backlog {}", units::count(self.backlog)),
+            format!("p99 {}", time(self.p99_ns)),
+            format!("oldest {}", time(self.oldest_ns)),
+        ];
+        if self.failed > 0 {
+            parts.push(format!("failed {}", units::count(self.failed)));
+        }
+        parts.join(" · ")
+    }
+}
+
+/// Shows the stages of one run.
+pub struct Progress {
+    sink: Sink,
+    shown: Option<(Tick, Stage)>,
+}
+
+enum Sink {
+    Quiet,
+    Plain(Box<dyn Write + Send>),
+    Bar(ProgressBar),
+}
+
+impl Progress {
+    /// On standard error: a bar on a terminal, lines elsewhere, nothing if `quiet`.
+    pub fn stderr(quiet: bool) -> Progress {
+        let sink = if quiet {
+            Sink::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Sink::Bar(bar())
+        } else {
+            Sink::Plain(Box::new(std::io::stderr()))
+        };
+        Progress { sink, shown: None }
+    }
+
+    /// Lines into `out`.
+    pub fn plain(out: Box<dyn Write + Send>) -> Progress {
+        Progress {
+            sink: Sink::Plain(out),
+            shown: None,
+        }
+    }
+
+    /// Shows `stage`. Call it as often as you like: where lines can't be redrawn, only a new kind of stage, or one that
+    /// has lasted another 5 s, writes one.
+    pub fn show(&mut self, now: Tick, stage: Stage) {
+        match &mut self.sink {
+            Sink::Quiet => return,
+            Sink::Bar(bar) => {
+                draw(bar, &stage);
+                return;
+            }
+            Sink::Plain(out) => {
+                let due = match &self.shown {
+                    None => true,
+                    Some((at, last)) => !last.same_kind(&stage) || now.since(*at) >= PLAIN_EVERY_NS,
+                };
+                if !due {
+                    return;
+                }
+                // Nobody reads a closed standard error, and a run must not end because of it.
+                let _ = writeln!(out, "{}", stage.line());
+            }
+        }
+        self.shown = Some((now, stage));
+    }
+
+    /// Who writes single lines (warnings, logs) without disturbing the bar. Writes even when quiet.
+    pub fn printer(&self) -> Printer {
+        Printer(match &self.sink {
+            Sink::Bar(bar) => Some(bar.clone()),
+            _ => None,
+        })
+    }
+
+    /// Wipes the bar, so that the summary stands alone.
+    pub fn finish(self) {
+        if let Sink::Bar(bar) = &self.sink {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes lines to standard error above the bar, if there is one.
+#[derive(Clone, Debug)]
+pub struct Printer(Option<ProgressBar>);
+
+impl Printer {
+    /// Writes one line.
+    pub fn line(&self, text: &str) {
+        let write = || {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        };
+        match &self.0 {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Lets a logger write through a [`Printer`]; whole lines are expected.
+impl Write for Printer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.line(text.trim_end_matches('\n'));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn bar() -> ProgressBar {
+    ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr())
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the templates below are legal")
+        .progress_chars("━━ ")
+}
+
+fn draw(bar: &ProgressBar, stage: &Stage) {
+    let Stage::Load(load) = stage else {
+        bar.set_style(style("{wide_msg}"));
+        bar.set_message(stage.line());
+        return;
+    };
+    // Two lines: one of the whole would not fit 100 columns.
+    bar.set_style(style("{prefix} {wide_bar:.green/dim}\n{wide_msg}"));
+    bar.set_length(load.total_ns.max(1));
+    bar.set_position(load.elapsed_ns.min(load.total_ns));
+    bar.set_prefix(match load.clock() {
+        Some(clock) => format!("{} · simulated {clock}", load.elapsed()),
+        None => load.elapsed(),
+    });
+    bar.set_message(load.figures());
+}
+
+/// A thread that shows what `stage` says, a few times a second.
+#[derive(Debug)]
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Starts it. `stage` returns `None` while there is nothing to show.
+    ///
+    /// # Errors
+    /// When the system refuses another thread.
+    pub fn start(
+        mut progress: Progress,
+        every: Duration,
+        mut stage: impl FnMut() -> Option<Stage> + Send + 'static,
+    ) -> std::io::Result<Watch> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("progress".to_owned())
+            .spawn(move || {
+                while !stopped.load(Ordering::Acquire) {
+                    if let Some(stage) = stage() {
+                        progress.show(Monotonic.now(), stage);
+                    }
+                    std::thread::park_timeout(every);
+                }
+                progress.finish();
+            })?;
+        Ok(Watch {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// Dropping it wipes the bar, on every way out of a run.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It shows things; if it panicked there is nothing to save.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn load() -> Load {
+        Load {
+            elapsed_ns: 83 * NS_PER_S + 900_000_000,
+            total_ns: 600 * NS_PER_S,
+            simulated: Some(
+                "2026-11-30T12:01:30-05:00[America/New_York]"
+                    .parse()
+                    .expect("a legal time"),
+            ),
+            offered_per_s: 18_518.5,
+            acknowledged_per_s: 18_402.0,
+            backlog: 1_204,
+            p99_ns: Some(4_100_000),
+            oldest_ns: Some(12_345_678),
+            failed: 0,
+        }
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(
+            Stage::Load(load()).line(),
+            "1:23 of 10:00 · 12:01:30 · offered 18.5k/s · acknowledged 18.4k/s · backlog 1,204 · p99 4.1 ms · oldest 12.3 ms"
+        );
+        let stalled = Load {
+            simulated: None,
+            p99_ns: None,
+            oldest_ns: None,
+            failed: 12_000,
+            ..load()
+        };
+        assert_eq!(
+            Stage::Load(stalled).line(),
+            "1:23 of 10:00 · offered 18.5k/s · acknowledged 18.4k/s · backlog 1,204 · p99 - · oldest - · failed 12,000"
+        );
+        let other = [
+            (
+                Stage::Connecting {
+                    to: "kafka:9092".to_owned(),
+                },
+                "connecting to kafka:9092",
+            ),
+            (Stage::Topics { count: 1 }, "creating 1 topic"),
+            (
+                Stage::Consumers { ready: 3, of: 12 },
+                "waiting for consumers: 3 of 12 ready",
+            ),
+            (
+                Stage::Settling {
+                    open: 1_204,
+                    left_ns: 28 * NS_PER_S + 1,
+                },
+                "settling: 1,204 events unanswered, waiting up to 0:29",
+            ),
+            (
+                Stage::CatchingUp {
+                    unread: 1,
+                    left_ns: 0,
+                },
+                "catching up: 1 record unread, waiting up to 0:00",
+            ),
+            (Stage::Writing, "writing the run folder"),
+        ];
+        for (stage, line) in other {
+            assert_eq!(stage.line(), line);
+        }
+    }
+
+    #[test]
+    fn the_simulated_clock_runs_faster() {
+        let time = Time {
+            starts: "2026-11-30T00:00:00-05:00[America/New_York]"
+                .parse()
+                .expect("a legal time"),
+            span: Duration::from_secs(86_400),
+            play: (Duration::from_secs(3_600), Duration::from_secs(86_400)),
+            compress: 144.0,
+            warmup: Duration::ZERO,
+            settle: Duration::ZERO,
+            catch_up: Duration::ZERO,
+        };
+        // 25 s × 144 = 1 h, on top of the first hour that is not played.
+        let at = simulated(&time, 25 * NS_PER_S).expect("within the calendar");
+        assert_eq!(at.strftime("%H:%M:%S").to_string(), "02:00:00");
+    }
+
+    /// A buffer that can be read while it is written.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        fn lines(&self) -> Vec<String> {
+            let bytes = self.0.lock().expect("no panic");
+            String::from_utf8_lossy(&bytes)
+                .lines()
+                .map(str::to_owned)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn plain_lines_come_every_five_seconds_and_with_each_new_stage() {
+        let out = Shared::default();
+        let mut progress = Progress::plain(Box::new(out.clone()));
+        // Five readings a second for 12.2 s of load: lines at 0, 5 and 10 s.
+        for fifth in 0..61 {
+            let now = Tick::from_ns(fifth * NS_PER_S / 5);
+            progress.show(now, Stage::Load(load()));
+        }
+        for open in [3, 2, 1] {
+            let left_ns = NS_PER_S;
+            progress.show(
+                Tick::from_ns(13 * NS_PER_S),
+                Stage::Settling { open, left_ns },
+            );
+        }
+        progress.finish();
+        let lines = out.lines();
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert!(lines[3].starts_with("settling: 3 events"));
+    }
+
+    #[test]
+    fn quiet_is_quiet() {
+        let mut progress = Progress::stderr(true);
+        progress.show(Tick::from_ns(0), Stage::Writing);
+        assert!(progress.shown.is_none());
+        progress.finish();
+    }
+
+    #[test]
+    fn the_bar_draws_every_stage() {
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
+        draw(&bar, &Stage::Writing);
+        assert_eq!(bar.message(), "writing the run folder");
+        draw(&bar, &Stage::Load(load()));
+        assert_eq!(bar.prefix(), "1:23 of 10:00 · simulated 12:01:30");
+        assert_eq!(bar.position(), load().elapsed_ns);
+        assert!(bar.message().starts_with("offered 18.5k/s · "));
+    }
+
+    #[test]
+    fn a_watch_shows_and_stops_when_dropped() {
+        let out = Shared::default();
+        let (seen, was_seen) = std::sync::mpsc::channel();
+        let watch = Watch::start(
+            Progress::plain(Box::new(out.clone())),
+            Duration::from_millis(1),
+            move || {
+                let _ = seen.send(());
+                Some(Stage::Writing)
+            },
+        )
+        .expect("a thread");
+        // The second call means that the first has been shown.
+        was_seen.recv().expect("first");
+        was_seen.recv().expect("second");
+        drop(watch);
+        assert_eq!(out.lines(), ["writing the run folder"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Tables of plain text: columns as wide as what they hold, two spaces apart, no lines.
+
+use super::term::Paint;
+
+/// How a cell stands in its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Names.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What a cell means, which decides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing special.
+    #[default]
+    Plain,
+    /// Good news.
+    Good,
+    /// Bad news.
+    Bad,
+    /// Headings and the like.
+    Dim,
+}
+
+/// A text in a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    /// A cell that means something.
+    pub fn toned(text: impl Into<String>, tone: Tone) -> Cell {
+        Cell {
+            text: text.into(),
+            tone,
+        }
+    }
+
+    fn paint(&self, paint: Paint) -> String {
+        match self.tone {
+            Tone::Plain => self.text.clone(),
+            Tone::Good => paint.green(&self.text),
+            Tone::Bad => paint.red(&self.text),
+            Tone::Dim => paint.dim(&self.text),
+        }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Cell {
+        Cell::toned(text, Tone::Plain)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Cell {
+        Cell::toned(text, Tone::Plain)
+    }
+}
+
+/// A table. Missing cells are empty.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    columns: Vec<Align>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// An empty table with these columns.
+    pub fn new(columns: &[Align]) -> Table {
+        Table {
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// A line of headings.
+    pub fn head<const N: usize>(&mut self, names: [&str; N]) {
+        let cells = names.map(|name| Cell::toned(name, Tone::Dim));
+        self.rows.push(cells.into());
+    }
+
+    /// A line.
+    pub fn row(&mut self, cells: Vec<Cell>) {
+        self.rows.push(cells);
+    }
+
+    /// The lines, without spaces at their ends.
+    pub fn lines(&self, paint: Paint) -> Vec<String> {
+        let widths = self.widths();
+        self.rows
+            .iter()
+            .map(|row| self.line(row, &widths, paint))
+            .collect()
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |column| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(width)
+                .max()
+        };
+        (0..self.columns.len())
+            .map(|column| width(column).unwrap_or(0))
+            .collect()
+    }
+
+    fn line(&self, row: &[Cell], widths: &[usize], paint: Paint) -> String {
+        let mut line = String::new();
+        // Spaces are written before the next text, never after the last.
+        let mut spaces = 0;
+        for ((cell, align), column) in row.iter().zip(&self.columns).zip(widths) {
+            let rest = column - width(cell);
+            let (before, after) = match align {
+                Align::Left => (0, rest),
+                Align::Right => (rest, 0),
+            };
+            spaces += before;
+            if !cell.text.is_empty() {
+                line.extend(std::iter::repeat_n(' ', spaces));
+                line.push_str(&cell.paint(paint));
+                spaces = 0;
+            } else {
+                spaces += width(cell);
+            }
+            spaces += after + 2;
+        }
+        line
+    }
+}
+
+fn width(cell: &Cell) -> usize {
+    cell.text.chars().count()
+}
+
+/// Breaks a text at spaces into lines of at most `width` characters. A longer word stands alone.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(word);
+        length += word_length;
+    }
+    if length > 0 {
+        lines.push(line);
+    }
+    lines
+}
+
+/// A text of at most `width` characters, cut with `…` where it is longer.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_they_hold() {
+        let mut table = Table::new(&[Align::Left, Align::Right, Align::Right]);
+        table.head(["flow", "p99", "bytes"]);
+        table.row(vec!["shoppers".into(), "4.1 ms".into(), "9 GB".into()]);
+        table.row(vec!["µ".into(), "".into(), "12 GB".into()]);
+        assert_eq!(
+            table.lines(Paint::PLAIN),
+            [
+                "flow         p99  bytes", //
+                "shoppers  4.1 ms   9 GB",
+                "µ                 12 GB",
+            ]
+        );
+    }
+
+    #[test]
+    fn missing_cells_leave_no_spaces_behind() {
+        let mut table = Table::new(&[Align::Left, Align::Left, Align::Left]);
+        table.row(vec!["a".into(), "bbb".into(), "c".into()]);
+        table.row(vec!["aaa".into(), "".into()]);
+        assert_eq!(table.lines(Paint::PLAIN), ["a    bbb  c", "aaa"]);
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        use crate::report::term::Color;
+        let paint = Paint::decide(Color::Always, false, None, None);
+        let mut table = Table::new(&[Align::Left, Align::Right]);
+        table.row(vec![Cell::toned("held", Tone::Good), "1".into()]);
+        table.row(vec![Cell::toned("MISSED", Tone::Bad), "22".into()]);
+        let plain: Vec<String> = table
+            .lines(paint)
+            .iter()
+            .map(|line| console_free(line))
+            .collect();
+        assert_eq!(plain, ["held     1", "MISSED  22"]);
+    }
+
+    /// The text without its colours.
+    fn console_free(line: &str) -> String {
+        line.replace("\x1b[32m", "")
+            .replace("\x1b[31m", "")
+            .replace("\x1b[0m", "")
+    }
+
+    #[test]
+    fn wrapping() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("enormous", 3), ["enormous"]);
+        assert_eq!(wrap("", 3), [""; 0]);
+        assert_eq!(cut("shoppers", 8), "shoppers");
+        assert_eq!(cut("shoppers", 5), "shop…");
+    }
+}

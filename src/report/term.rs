@@ -1,0 +1,131 @@
+//! What the terminal can do: whether to colour, and the few colours used.
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io::IsTerminal;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Colours text, or leaves it alone. Never changes its width on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// Leaves everything alone.
+    pub const PLAIN: Paint = Paint { on: false };
+
+    /// Decides for an output. An explicit choice wins over the environment (<https://no-color.org>: NO_COLOR counts when it is not empty).
+    pub fn decide(
+        color: Color,
+        is_terminal: bool,
+        no_color: Option<&OsStr>,
+        term: Option<&OsStr>,
+    ) -> Paint {
+        let on = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                is_terminal
+                    && no_color.is_none_or(OsStr::is_empty)
+                    && term.is_none_or(|term| term != "dumb")
+            }
+        };
+        Paint { on }
+    }
+
+    /// Decides for standard output.
+    pub fn stdout(color: Color) -> Paint {
+        Paint::of(color, std::io::stdout().is_terminal())
+    }
+
+    /// Decides for standard error.
+    pub fn stderr(color: Color) -> Paint {
+        Paint::of(color, std::io::stderr().is_terminal())
+    }
+
+    fn of(color: Color, is_terminal: bool) -> Paint {
+        let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
+        Paint::decide(color, is_terminal, no_color.as_deref(), term.as_deref())
+    }
+
+    /// Good news.
+    pub fn green(self, text: impl Display) -> String {
+        self.wrap("32", text)
+    }
+
+    /// Bad news.
+    pub fn red(self, text: impl Display) -> String {
+        self.wrap("31", text)
+    }
+
+    /// Doubtful news.
+    pub fn yellow(self, text: impl Display) -> String {
+        self.wrap("33", text)
+    }
+
+    /// What to read first.
+    pub fn bold(self, text: impl Display) -> String {
+        self.wrap("1", text)
+    }
+
+    /// What to read last.
+    pub fn dim(self, text: impl Display) -> String {
+        self.wrap("2", text)
+    }
+
+    fn wrap(self, code: &str, text: impl Display) -> String {
+        if self.on {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_decides() {
+        let set = Some(OsStr::new("1"));
+        let empty = Some(OsStr::new(""));
+        let dumb = Some(OsStr::new("dumb"));
+        let xterm = Some(OsStr::new("xterm"));
+        let cases = [
+            (Color::Auto, true, None, xterm, true),
+            (Color::Auto, true, None, None, true),
+            (Color::Auto, true, empty, xterm, true),
+            (Color::Auto, true, set, xterm, false),
+            (Color::Auto, true, None, dumb, false),
+            (Color::Auto, false, None, xterm, false),
+            (Color::Always, false, set, dumb, true),
+            (Color::Never, true, None, xterm, false),
+        ];
+        for (color, is_terminal, no_color, term, on) in cases {
+            let paint = Paint::decide(color, is_terminal, no_color, term);
+            assert_eq!(
+                paint.on, on,
+                "{color:?} {is_terminal} {no_color:?} {term:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_text_stays_plain() {
+        assert_eq!(Paint::PLAIN.red("no"), "no");
+        assert_eq!(Paint { on: true }.red("no"), "\x1b[31mno\x1b[0m");
+    }
+}
