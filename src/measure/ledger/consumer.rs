@@ -30,8 +30,8 @@ pub enum Seen {
 pub struct LedgerConsumer {
     ledger: Arc<Ledger>,
     group: usize,
-    /// By lane: recently used bins with their numbers, bin `n` at `n % AT_HAND`.
-    at_hand: Vec<[Option<(u32, Arc<Bin>)>; AT_HAND]>,
+    /// By lane.
+    at_hand: Vec<AtHand>,
 }
 
 impl LedgerConsumer {
@@ -109,6 +109,7 @@ enum Place<'a> {
     Never,
 }
 
+/// Recently used bins of a lane with their numbers, bin `n` at `n % AT_HAND`.
 type AtHand = [Option<(u32, Arc<Bin>)>; AT_HAND];
 
 #[inline]
