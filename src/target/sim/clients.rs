@@ -7,6 +7,7 @@ use super::cluster::Cluster;
 use super::{Record, Sim};
 use crate::clock::Tick;
 use crate::target::{Ack, Consumer, Failure, Incoming, Outgoing, Producer};
+use crate::traffic::{self, stamp};
 
 /// A producer of a simulated cluster.
 #[derive(Debug)]
@@ -153,7 +154,9 @@ impl Consumer for SimConsumer {
                 offset: *offset,
                 key: record.key.as_deref(),
                 value: Some(&record.value),
-                stamp: None,
+                stamp: traffic::headers(&record.headers)
+                    .find(|(name, _)| *name == stamp::HEADER)
+                    .map(|(_, value)| value),
             };
             receive(incoming, now);
         }
