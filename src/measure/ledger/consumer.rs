@@ -43,6 +43,11 @@ impl LedgerConsumer {
         }
     }
 
+    /// [`Ledger::settled_ns`] of the member's group.
+    pub fn settled_ns(&self, timed: &[bool]) -> Option<u64> {
+        self.ledger.settled_ns(self.group, timed)
+    }
+
     /// The group reads a record with a verified stamp.
     #[inline]
     pub fn consumed(&mut self, topic: u16, partition: u32, offset: i64, id: Identity) -> Seen {

@@ -510,6 +510,53 @@ fn records_before_the_start_are_not_ours() {
 }
 
 #[test]
+fn what_is_due_before_the_settled_instant_is_never_seen_later() {
+    let ledger = simple(1, 1);
+    let mut producer = ledger.producer(0, 0);
+    let mut member = ledger.consumer(0);
+    let settled = || ledger.settled_ns(0, &[true]);
+    let acknowledge = |producer: &mut LedgerProducer, bin, ordinal, offset| {
+        producer.acknowledged(id(0, bin, ordinal), 0, 0, offset);
+        producer.flush();
+    };
+    for bin in 0..4 {
+        producer.open_bin(bin, &arrivals(0, 1, 1, |_| 2));
+    }
+    for (bin, ordinal, offset) in [(0, 0, 0), (0, 1, 1), (1, 0, 2)] {
+        acknowledge(&mut producer, bin, ordinal, offset);
+    }
+    assert_eq!(settled(), Some(0), "from now on bin 0 is waited for");
+    member.consumed(0, 0, 1, id(0, 0, 1));
+    assert_eq!(
+        settled(),
+        Some(0),
+        "offset 2 was acknowledged as well by then"
+    );
+    acknowledge(&mut producer, 1, 1, 3);
+    member.consumed(0, 0, 2, id(0, 1, 0));
+    assert_eq!(
+        settled(),
+        Some(BIN_NS),
+        "though the event at offset 0 is lost"
+    );
+    ledger.note_log_start(0, 0, 4);
+    assert_eq!(settled(), Some(2 * BIN_NS), "what has expired cannot come");
+    for bin in [2, 3] {
+        producer.unsent(id(0, bin, 0));
+        producer.unacknowledged(id(0, bin, 1), 0);
+    }
+    producer.open_bin(9, &[]);
+    settled();
+    assert_eq!(settled(), Some(10 * BIN_NS));
+    drop(producer);
+    settled();
+    assert_eq!(settled(), None);
+    let unthrottled = [false];
+    ledger.settled_ns(0, &unthrottled);
+    assert_eq!(ledger.settled_ns(0, &unthrottled), None);
+}
+
+#[test]
 fn an_event_that_was_never_planned_is_corrupt() {
     let ledger = simple(2, 1);
     let mut producer = ledger.producer(0, 0);
