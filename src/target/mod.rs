@@ -4,6 +4,8 @@
 //! later without touching schedule, traffic or measure.
 
 pub mod kafka;
+pub mod null;
+pub mod sim;
 
 use std::ops::Range;
 

@@ -30,8 +30,8 @@ pub enum Seen {
 pub struct LedgerConsumer {
     ledger: Arc<Ledger>,
     group: usize,
-    /// By lane: recently used bins with their numbers, bin `n` at `n % AT_HAND`.
-    at_hand: Vec<[Option<(u32, Arc<Bin>)>; AT_HAND]>,
+    /// By lane.
+    at_hand: Vec<AtHand>,
 }
 
 impl LedgerConsumer {
@@ -41,6 +41,11 @@ impl LedgerConsumer {
             ledger,
             group,
         }
+    }
+
+    /// [`Ledger::settled_ns`] of the member's group.
+    pub fn settled_ns(&self, timed: &[bool]) -> Option<u64> {
+        self.ledger.settled_ns(self.group, timed)
     }
 
     /// The group reads a record with a verified stamp.
@@ -109,6 +114,7 @@ enum Place<'a> {
     Never,
 }
 
+/// Recently used bins of a lane with their numbers, bin `n` at `n % AT_HAND`.
 type AtHand = [Option<(u32, Arc<Bin>)>; AT_HAND];
 
 #[inline]

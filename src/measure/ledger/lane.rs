@@ -1,9 +1,14 @@
 //! The bins of one producer that are not settled yet, and the sums of those that are.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::bin::{Bin, Tally};
+
+/// The number of a bin that never comes.
+pub(super) const NEVER: u32 = u32::MAX;
 
 /// The bins of one producer.
 #[derive(Debug)]
@@ -15,6 +20,7 @@ pub(super) struct Lane {
     /// How many shards it has.
     pub cells: usize,
     bins: RwLock<Bins>,
+    ended_before: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -49,6 +55,7 @@ impl Lane {
                 held: VecDeque::new(),
                 settled: vec![Tally::default(); groups],
             }),
+            ended_before: AtomicU32::new(0),
         }
     }
 
@@ -101,6 +108,16 @@ impl Lane {
             bins.held.pop_front();
             bins.first += 1;
         }
+    }
+
+    /// All events of bins before this one have ended, and their offsets are known to all.
+    pub fn ended_before(&self) -> u32 {
+        self.ended_before.load(SeqCst)
+    }
+
+    /// Notes that all events of bins before this one have ended.
+    pub fn end_before(&self, number: u32) {
+        self.ended_before.store(number, SeqCst);
     }
 
     /// All its events, as the group counts them now.

@@ -20,16 +20,18 @@ mod ranges;
 mod tests;
 mod track;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
 pub use consumer::{LedgerConsumer, Seen};
 pub use producer::LedgerProducer;
 
 use bin::Tally;
-use lane::Lane;
-use track::{Log, Track};
+use lane::{Lane, NEVER};
+use track::{Log, Track, lock};
+
+use crate::schedule::BIN_NS;
 
 /// What a ledger keeps account of.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +111,17 @@ struct Group {
     corrupt: AtomicU64,
     foreign: AtomicU64,
     reread: AtomicU64,
+    settling: Mutex<Settling>,
+}
+
+/// From which bin on events may still be seen for the first time.
+#[derive(Debug, Default)]
+struct Settling {
+    bin: u32,
+    /// What `bin` becomes when the group has reached `ends`.
+    next: u32,
+    /// The acknowledged ends of all partitions when `next` was learned.
+    ends: Vec<i64>,
 }
 
 impl Ledger {
@@ -142,6 +155,7 @@ impl Ledger {
             corrupt: AtomicU64::new(0),
             foreign: AtomicU64::new(0),
             reread: AtomicU64::new(0),
+            settling: Mutex::default(),
         };
         Ledger {
             shards: spec.shards as usize,
@@ -194,14 +208,19 @@ impl Ledger {
             .collect()
     }
 
+    /// The next offset the group will read in a partition; 0 in one the ledger does not know.
+    pub fn position(&self, group: usize, topic: u16, partition: u32) -> i64 {
+        self.partition_of(topic, partition)
+            .map_or(0, |place| self.groups[group].tracks[place].position())
+    }
+
     /// How many records lie between the group's positions and the acknowledged ends of its partitions. Of what the log's start
     /// has passed, only what [`Ledger::note_log_start`] told is left out.
     pub fn lag(&self, group: usize) -> u64 {
         self.places_of(group)
             .map(|(_, _, place)| {
-                let log = &self.logs[place];
-                let position = self.groups[group].tracks[place].position().max(log.start());
-                (log.end() - position).max(0).unsigned_abs()
+                let ahead = self.logs[place].end() - self.reached(group, place);
+                ahead.max(0).unsigned_abs()
             })
             .sum()
     }
@@ -209,6 +228,36 @@ impl Ledger {
     /// Whether the group has reached the acknowledged end of each of its partitions.
     pub fn caught_up(&self, group: usize) -> bool {
         self.lag(group) == 0
+    }
+
+    /// No event due before this instant (nanoseconds since the start of the load) will be seen by the group for the first time any
+    /// more, unless a failed one reaches the log late. `None`: no event at all. Lost events don't hold it up: it moves on with
+    /// the calls, each of which looks whether the group has come to where the acknowledged ends were at an earlier one. `timed`: by
+    /// flow, whether its bins are lengths of time, as the schedule's are; those of unthrottled flows only count events.
+    pub fn settled_ns(&self, group: usize, timed: &[bool]) -> Option<u64> {
+        let mut settling = lock(&self.groups[group].settling);
+        let has_reached = |(_, _, place): (u16, u32, usize)| {
+            let end = settling.ends.get(place).copied().unwrap_or(0);
+            self.reached(group, place) >= end
+        };
+        if self.places_of(group).all(has_reached) {
+            settling.bin = settling.next;
+            // First the bin, then the ends: what ended in earlier bins lies below the ends.
+            let flows = self.flows.iter().zip(timed).filter(|(_, timed)| **timed);
+            settling.next = flows
+                .flat_map(|((first, count), _)| &self.lanes[*first..*first + *count as usize])
+                .map(Lane::ended_before)
+                .min()
+                .unwrap_or(NEVER);
+            settling.ends = self.logs.iter().map(Log::end).collect();
+        }
+        (settling.bin != NEVER).then(|| u64::from(settling.bin) * BIN_NS)
+    }
+
+    /// The offset the group has reached: its position, or where the log begins.
+    fn reached(&self, group: usize, place: usize) -> i64 {
+        let position = self.groups[group].tracks[place].position();
+        position.max(self.logs[place].start())
     }
 
     /// The group's account, given where the logs begin and end; partitions left out are taken to begin where they did. It is

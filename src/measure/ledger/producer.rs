@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Ledger;
 use super::bin::Bin;
+use super::lane::NEVER;
 use crate::schedule::{Arrival, Identity};
 
 /// Settled bins are looked for among this many at a time, so that a group far behind costs no time.
@@ -31,7 +32,7 @@ pub struct LedgerProducer {
 struct OpenBins {
     flow: u16,
     step: u32,
-    /// The number of the bin at the front.
+    /// The number of the bin at the front; without any, that of the first one that may come.
     first: u32,
     bins: VecDeque<Option<Open>>,
 }
@@ -76,6 +77,10 @@ impl LedgerProducer {
     pub fn open_bin(&mut self, bin: u32, arrivals: &[Arrival]) {
         self.sweep();
         if arrivals.is_empty() {
+            if self.open.bins.is_empty() {
+                self.open.first = bin + 1;
+                self.flush();
+            }
             return;
         }
         let lane = &self.ledger.lanes[self.lane];
@@ -140,12 +145,13 @@ impl LedgerProducer {
         }
     }
 
-    /// Hands acknowledged offsets over, so that lags and accounts know of them. To be called after each lot of acknowledgements.
+    /// Hands acknowledged offsets over, so that lags, accounts and [`Ledger::settled_ns`] know of them. To be called after each lot of acknowledgements.
     pub fn flush(&mut self) {
         for place in self.running.drain(..) {
             let (from, to) = std::mem::take(&mut self.runs[place]);
             self.ledger.logs[place].acknowledge(from, to);
         }
+        self.ledger.lanes[self.lane].end_before(self.open.first);
     }
 
     #[inline]
@@ -237,6 +243,9 @@ impl OpenBins {
 
 impl Drop for LedgerProducer {
     fn drop(&mut self) {
+        if self.open.bins.is_empty() {
+            self.open.first = NEVER;
+        }
         self.flush();
     }
 }

@@ -36,6 +36,9 @@ fn arrivals(first: u32, step: u32, shards: u32, each: impl Fn(u32) -> u32) -> Ve
         .collect()
 }
 
+/// A partition: topic and number.
+type At = (u16, u32);
+
 /// What a log holds at an offset.
 #[derive(Clone, Copy, PartialEq)]
 enum Record {
@@ -61,15 +64,16 @@ impl ModelLog {
 /// One group's view of everything, by the book.
 #[derive(Default)]
 struct ModelGroup {
-    position: HashMap<(u16, u32), i64>,
-    gaps: HashSet<((u16, u32), i64)>,
+    position: HashMap<At, i64>,
+    gaps: HashSet<(At, i64)>,
     seen: HashSet<Identity>,
-    highest: HashMap<((u16, u32), u16, u16), (u32, u32)>,
+    /// By partition, flow and shard: the highest (bin, ordinal).
+    highest: HashMap<(At, u16, u16), (u32, u32)>,
     counts: GroupCounts,
 }
 
 impl ModelGroup {
-    fn read(&mut self, at: (u16, u32), offset: i64, record: Record) -> Option<Seen> {
+    fn read(&mut self, at: At, offset: i64, record: Record) -> Option<Seen> {
         let position = self.position.entry(at).or_default();
         let ahead = offset >= *position;
         if ahead {
@@ -119,7 +123,7 @@ impl ModelGroup {
 struct Pending {
     producer: usize,
     id: Identity,
-    at: (u16, u32),
+    at: At,
     /// The offset of its acknowledgement; `None`: it will fail.
     offset: Option<i64>,
 }
@@ -133,9 +137,9 @@ struct World {
     /// By producer: events not sent yet, in reverse, and the number of the next bin.
     unsent: Vec<(Vec<Identity>, u32)>,
     pending: Vec<Pending>,
-    logs: HashMap<(u16, u32), ModelLog>,
-    acknowledged: Vec<((u16, u32), i64, Identity)>,
-    cursors: HashMap<(usize, (u16, u32)), usize>,
+    logs: HashMap<At, ModelLog>,
+    acknowledged: Vec<(At, i64, Identity)>,
+    cursors: HashMap<(usize, At), usize>,
     groups: Vec<ModelGroup>,
 }
 
@@ -163,7 +167,7 @@ impl World {
         (self.rng.next_u64() % end as u64) as usize
     }
 
-    fn partition(&mut self) -> (u16, u32) {
+    fn partition(&mut self) -> At {
         [(0, 0), (0, 1), (1, 0)][self.below(3)]
     }
 
@@ -357,7 +361,7 @@ impl World {
         }
     }
 
-    fn lag(&self, group: usize, at: (u16, u32)) -> i64 {
+    fn lag(&self, group: usize, at: At) -> i64 {
         let ends = self.acknowledged.iter().filter(|ack| ack.0 == at);
         let end = ends.map(|ack| ack.1 + 1).max().unwrap_or(0);
         let start = self.logs.get(&at).map_or(0, |log| log.start as i64);
@@ -506,6 +510,53 @@ fn records_before_the_start_are_not_ours() {
 }
 
 #[test]
+fn what_is_due_before_the_settled_instant_is_never_seen_later() {
+    let ledger = simple(1, 1);
+    let mut producer = ledger.producer(0, 0);
+    let mut member = ledger.consumer(0);
+    let settled = || ledger.settled_ns(0, &[true]);
+    let acknowledge = |producer: &mut LedgerProducer, bin, ordinal, offset| {
+        producer.acknowledged(id(0, bin, ordinal), 0, 0, offset);
+        producer.flush();
+    };
+    for bin in 0..4 {
+        producer.open_bin(bin, &arrivals(0, 1, 1, |_| 2));
+    }
+    for (bin, ordinal, offset) in [(0, 0, 0), (0, 1, 1), (1, 0, 2)] {
+        acknowledge(&mut producer, bin, ordinal, offset);
+    }
+    assert_eq!(settled(), Some(0), "from now on bin 0 is waited for");
+    member.consumed(0, 0, 1, id(0, 0, 1));
+    assert_eq!(
+        settled(),
+        Some(0),
+        "offset 2 was acknowledged as well by then"
+    );
+    acknowledge(&mut producer, 1, 1, 3);
+    member.consumed(0, 0, 2, id(0, 1, 0));
+    assert_eq!(
+        settled(),
+        Some(BIN_NS),
+        "though the event at offset 0 is lost"
+    );
+    ledger.note_log_start(0, 0, 4);
+    assert_eq!(settled(), Some(2 * BIN_NS), "what has expired cannot come");
+    for bin in [2, 3] {
+        producer.unsent(id(0, bin, 0));
+        producer.unacknowledged(id(0, bin, 1), 0);
+    }
+    producer.open_bin(9, &[]);
+    settled();
+    assert_eq!(settled(), Some(10 * BIN_NS));
+    drop(producer);
+    settled();
+    assert_eq!(settled(), None);
+    let unthrottled = [false];
+    ledger.settled_ns(0, &unthrottled);
+    assert_eq!(ledger.settled_ns(0, &unthrottled), None);
+}
+
+#[test]
 fn an_event_that_was_never_planned_is_corrupt() {
     let ledger = simple(2, 1);
     let mut producer = ledger.producer(0, 0);
@@ -626,7 +677,7 @@ const CELL: u32 = 20;
 fn produce(mut ledger: LedgerProducer, flow: u16, producer: u32, logs: &[SharedLog]) {
     let step = PRODUCERS[usize::from(flow)];
     let mut waiting: Vec<(Identity, usize, Option<i64>)> = Vec::new();
-    let mut answer = |ledger: &mut LedgerProducer, batch: &mut Vec<_>| {
+    let answer = |ledger: &mut LedgerProducer, batch: &mut Vec<_>| {
         for (id, partition, offset) in std::mem::take(batch) {
             match offset {
                 Some(offset) => ledger.acknowledged(id, 0, partition as u32, offset),
@@ -652,11 +703,11 @@ fn produce(mut ledger: LedgerProducer, flow: u16, producer: u32, logs: &[SharedL
                     ordinal: arrival.ordinal,
                 };
                 let offset = log.len() as i64;
-                log.push((count % 500 != 0).then_some(id));
-                if count % 503 == 0 {
+                log.push((!count.is_multiple_of(500)).then_some(id));
+                if count.is_multiple_of(503) {
                     log.push(Some(id));
                 }
-                let offset = (count % 501 != 0).then_some(offset);
+                let offset = (!count.is_multiple_of(501)).then_some(offset);
                 sent.push((id, partition, offset));
             }
             drop(log);
