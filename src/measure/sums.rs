@@ -159,23 +159,25 @@ impl WindowSums {
                 sums.negative,
             );
         }
+        self.compare_partitions(run, &mut broken);
+        broken
+    }
+
+    fn compare_partitions(&self, run: &RunFile, broken: &mut Vec<Broken>) {
         for (name, partitions) in &run.partitions {
             let none = Vec::new();
             let sums = self.partitions.get(name).unwrap_or(&none);
             for (index, partition) in partitions.iter().enumerate() {
                 let (records, bytes) = sums.get(index).copied().unwrap_or_default();
-                let place = || format!("topic {name}, partition {index}");
-                check(
-                    place(),
-                    "records",
-                    partition.records,
-                    "its windows' sum",
-                    records,
-                );
-                check(place(), "bytes", partition.bytes, "its windows' sum", bytes);
+                for (left, is, sum) in [
+                    ("records", partition.records, records),
+                    ("bytes", partition.bytes, bytes),
+                ] {
+                    let wrong = equal(left, is, "its windows' sum", sum).err();
+                    broken.extend(wrong.map(|b| b.of(format!("topic {name}, partition {index}"))));
+                }
             }
         }
-        broken
     }
 
     fn compare_flows(&self, run: &RunFile, broken: &mut Vec<Broken>) {
