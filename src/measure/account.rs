@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::GroupCounts;
+
 /// What became of the events of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +105,24 @@ impl GroupAccount {
             "consumed + missing + expired + unread",
             self.consumed + self.missing + self.expired + self.unread,
         )
+    }
+}
+
+/// A ledger's counts without its re-reads, which are no event's end.
+impl From<GroupCounts> for GroupAccount {
+    fn from(counts: GroupCounts) -> GroupAccount {
+        GroupAccount {
+            acknowledged: counts.acknowledged,
+            consumed: counts.consumed,
+            consumed_unacknowledged: counts.consumed_unacknowledged,
+            missing: counts.missing,
+            expired: counts.expired,
+            unread: counts.unread,
+            duplicated: counts.duplicated,
+            reordered: counts.reordered,
+            corrupt: counts.corrupt,
+            foreign: counts.foreign,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod consumer_recorder;
 pub mod folder;
 pub mod health;
 pub mod histogram;
+pub mod ledger;
 pub mod line;
 pub mod live;
 pub mod machine;
@@ -32,10 +33,8 @@ pub mod sums;
 #[cfg(test)]
 mod tests;
 pub mod totals;
-pub mod window;
-
-pub mod ledger;
 pub mod units;
+pub mod window;
 
 /// The life of one acknowledged event. All instants are nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
