@@ -56,3 +56,14 @@ need() {
 	shift
 	have "$command" || install_packages "$command" "$@"
 }
+
+# describe_machine: what figures were taken on, as a Markdown list.
+describe_machine() {
+	local cpu
+	cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+	printf -- '- %s, %s cores, %s GiB\n' "${cpu:-$(uname -m)}" "$(nproc)" "$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)"
+	printf -- '- %s, Linux %s\n' "$(. /etc/os-release && printf '%s' "${PRETTY_NAME:-unknown system}")" "$(uname -r)"
+	printf -- '- %s, %s\n' "$(rustc --version)" "$(java -version 2>&1 | head -n 1)"
+	printf -- '- highwater %s, %s\n' "$(git describe --always --dirty 2>/dev/null || echo 'of unknown commit')" "$(date -u +%Y-%m-%dT%H:%MZ)"
+	printf -- '- load average at the start: %s (the figures are worth little on a busy machine)\n' "$(cut -d' ' -f1-3 /proc/loadavg)"
+}
