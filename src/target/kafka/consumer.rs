@@ -4,7 +4,7 @@
 //! group committed, but where its caller says: the log's end before the load, later what the group has seen. So nothing is missed
 //! or read twice for a commit that came late.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_void};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -61,12 +61,15 @@ struct Topic {
     handle: *mut rdsys::rd_kafka_topic_t,
 }
 
-/// The partitions a member holds, as (index of the topic, partition); `None` before the first assignment.
+/// The partitions a member holds, as (index of the topic, partition), and where it began to read each; `None` before the first
+/// assignment.
 #[derive(Default)]
-struct Assigned(Mutex<Option<BTreeSet<(u16, u32)>>>);
+struct Assigned(Mutex<Option<Held>>);
+
+type Held = BTreeMap<(u16, u32), i64>;
 
 impl Assigned {
-    fn lock(&self) -> MutexGuard<'_, Option<BTreeSet<(u16, u32)>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
@@ -317,12 +320,13 @@ impl Consumer for KafkaConsumer {
 
     fn assignment(&self) -> Option<Vec<(u16, u32)>> {
         let assigned = self.assigned.lock();
-        assigned.as_ref().map(|set| set.iter().copied().collect())
+        assigned.as_ref().map(|held| held.keys().copied().collect())
     }
 
     fn watermarks(&mut self) -> Vec<(u16, u32, i64, i64)> {
         let mut all = Vec::new();
-        for (index, partition) in self.assignment().unwrap_or_default() {
+        let held = self.assigned.lock().clone().unwrap_or_default();
+        for ((index, partition), began) in held {
             let Some(topic) = self.topics.iter().find(|t| t.reads.index == index) else {
                 continue;
             };
@@ -337,7 +341,9 @@ impl Consumer for KafkaConsumer {
                     &mut end,
                 )
             };
-            if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && start >= 0 && end >= 0 {
+            // An end before the place where reading began is from an earlier time that this member held the partition.
+            let known = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && start >= 0 && end >= 0;
+            if known && end >= began {
                 all.push((index, partition, start, end));
             }
         }
@@ -419,7 +425,7 @@ fn rebalancer(
                     if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
                         element.offset = start_at(at.0, at.1);
                     }
-                    named.push(at);
+                    named.push((at, element.offset));
                 }
             }
             let cooperative = text(rdsys::rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE";
@@ -439,7 +445,9 @@ fn rebalancer(
                     rdsys::rd_kafka_assign(rk, ptr::null());
                 }
                 if let Some(held) = held.as_mut() {
-                    held.retain(|at| !named.contains(at));
+                    for (at, _) in named {
+                        held.remove(&at);
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Topics of a run: created as the scenario wants them, or found fit for it.
 
 use std::ffi::{CString, c_char};
+use std::time::Duration;
 
 use rdkafka::bindings as rdsys;
 use rdsys::rd_kafka_resp_err_t as Code;
@@ -16,6 +17,10 @@ pub const OWN_PREFIX: &str = "highwater.";
 
 /// How long a created topic may take until every partition has a leader: seconds.
 const LEADERS: u64 = 30;
+/// How long brokers may take to hear that a topic was deleted: seconds.
+const GONE: u64 = 5;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A topic that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +217,7 @@ impl Admin {
                     "see the controller's log; is a broker down?",
                 ));
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -236,7 +241,7 @@ impl Admin {
             rdsys::rd_kafka_DeleteTopic_destroy_array(asked.as_mut_ptr(), asked.len());
         })?;
         // SAFETY: the event is the answer to this request; its parts live as long as it does.
-        unsafe {
+        let deleted: Vec<Deleted> = unsafe {
             let result = rdsys::rd_kafka_event_DeleteTopics_result(event.as_ptr());
             let mut count = 0;
             let topics = rdsys::rd_kafka_DeleteTopics_result_topics(result, &mut count);
@@ -245,7 +250,24 @@ impl Admin {
                 failed: (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(words),
             };
             let outcomes = list(topics, count).iter().map(|t| outcome(*t));
-            Ok(outcomes.map(deleted).collect())
+            outcomes.map(deleted).collect()
+        };
+        self.await_gone(&deleted);
+        Ok(deleted)
+    }
+
+    /// Waits a little until the brokers have heard of deletions too: who looks right after would still find the topics.
+    fn await_gone(&self, deleted: &[Deleted]) {
+        let gone = deleted.iter().filter(|one| one.failed.is_none());
+        let names: Vec<String> = gone.map(|one| one.name.clone()).collect();
+        let clock = Monotonic;
+        let limit = clock.now().plus_ns(GONE * NS_PER_S);
+        while clock.now() < limit
+            && self
+                .describe(&names)
+                .is_ok_and(|found| found.iter().any(Option::is_some))
+        {
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -446,12 +468,10 @@ fn not_created(topic: &Wanted, code: Code, words: &str) -> KafkaError {
             KafkaError::asked(doing, words, &remedy)
         }
         Code::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS
-        | Code::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
-        | Code::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR => KafkaError::asked(
-            doing,
-            words,
-            "check name, partitions and replication of the topic in the scenario, and --topic-prefix",
-        ),
+        | Code::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR => {
+            let remedy = "check partitions and replication of the topic in the scenario";
+            KafkaError::asked(doing, words, remedy)
+        }
         Code::RD_KAFKA_RESP_ERR_POLICY_VIOLATION => {
             let asked: Vec<String> = topic
                 .created_config()
@@ -477,6 +497,11 @@ fn not_created(topic: &Wanted, code: Code, words: &str) -> KafkaError {
 fn refused(name: &str, verb: &str, code: Code, words: &str) -> KafkaError {
     let doing = format!("{verb} topic {name}");
     let cause = format!("{words} ({})", failure_name(Failure(code as i32)));
+    if code == Code::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION {
+        let remedy = "a topic's name has at most 249 letters, digits, dots, - and _: \
+                      check the topic's name in the scenario and --topic-prefix";
+        return KafkaError::asked(doing, &cause, remedy);
+    }
     let remedy = match code {
         Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
         | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => format!(
