@@ -366,8 +366,8 @@ fn unreachable(settings: &Settings, bootstrap: &str, waited_ns: u64, notes: &[No
         waited_ns.div_ceil(NS_PER_S),
         protocol.to_ascii_uppercase(),
     );
-    let remedy = format!("{}check: {}", told(notes), advice(protocol, notes));
-    KafkaError::cluster(doing, &cause, remedy.trim_end())
+    let remedy = format!("{}  check: {}", told(notes), advice(protocol, notes));
+    KafkaError::cluster(doing, &cause, remedy.trim())
 }
 
 /// The last different things the client said, a line each.
@@ -383,8 +383,7 @@ fn told(notes: &[Note]) -> String {
         }
     }
     lines.reverse();
-    let text = lines.concat();
-    text.trim_start().to_owned()
+    lines.concat()
 }
 
 /// What to check, from what the client said.
@@ -395,7 +394,9 @@ fn advice(protocol: &str, notes: &[Note]) -> &'static str {
         protocol.to_ascii_lowercase().as_str(),
         "plaintext" | "sasl_plaintext"
     );
-    if says("mechanism handshake failed") || says("supported mechanisms") {
+    if says("SASL Handshake not supported") {
+        "security.protocol: this port takes no SASL"
+    } else if says("mechanism handshake failed") || says("supported mechanisms") {
         "sasl.mechanism against those the broker offers"
     } else if has(AUTHENTICATION) {
         "sasl.username, sasl.password and sasl.mechanism, and that the user exists"
@@ -414,7 +415,7 @@ fn advice(protocol: &str, notes: &[Note]) -> &'static str {
     } else if !plain && notes.iter().all(|n| n.code == 0 || n.code == ALL_DOWN) {
         "that the port belongs to this security.protocol; for OAUTHBEARER, that a token source is set (sasl.oauthbearer.method, or enable.sasl.oauthbearer.unsecure.jwt)"
     } else {
-        "address and port, firewalls, and security.protocol"
+        "address and port, firewalls that drop packets, a broker that hangs, and security.protocol"
     }
 }
 

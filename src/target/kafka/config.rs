@@ -112,6 +112,18 @@ impl Property {
     }
 }
 
+/// `HOST`, `HOST:PORT` or `[V6]:PORT`, with or without `PROTOCOL://`, as librdkafka reads them.
+fn is_address_of_broker(entry: &str) -> bool {
+    let entry = entry.trim();
+    let entry = entry.split_once("://").map_or(entry, |(_, rest)| rest);
+    let (host, port) = match entry.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (entry, None),
+    };
+    let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    !host.is_empty() && port
+}
+
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     if properties::is_private(name) {
         "***"
@@ -171,27 +183,39 @@ impl ClientOptions {
             embedded: false,
             warnings,
         };
-        options.settle_bootstrap(bootstrap);
+        options.settle_bootstrap(bootstrap)?;
         options.warn_of_idle();
         Ok(options)
     }
 
     /// `-b` wins over what the files and flags say of the cluster's address.
-    fn settle_bootstrap(&mut self, typed: Option<&str>) {
+    fn settle_bootstrap(&mut self, typed: Option<&str>) -> Result<(), KafkaError> {
         let is_address = |p: &Property| properties::canonical(&p.name) == "metadata.broker.list";
         let named = self.given.iter().rev().find(|p| is_address(p)).cloned();
         self.given.retain(|p| !is_address(p));
-        self.bootstrap = match (typed, named) {
-            (Some(typed), Some(named)) if typed != named.value => {
-                self.warnings.push(format!(
-                    "the cluster is {typed}, as -b (or HIGHWATER_BOOTSTRAP) says, not {} of {}",
-                    named.value, named.origin
-                ));
-                Some(typed.to_owned())
+        let chosen = match (typed, named) {
+            (Some(typed), named) => {
+                if let Some(named) = named.filter(|named| named.value != typed) {
+                    self.warnings.push(format!(
+                        "the cluster is {typed}, as -b (or HIGHWATER_BOOTSTRAP) says, not {} of {}",
+                        named.value, named.origin
+                    ));
+                }
+                Some((typed.to_owned(), Origin::Bootstrap))
             }
-            (Some(typed), _) => Some(typed.to_owned()),
-            (None, named) => named.map(|property| property.value),
+            (None, named) => named.map(|property| (property.value, property.origin)),
         };
+        if let Some((bootstrap, origin)) = chosen {
+            if let Some(entry) = bootstrap
+                .split(',')
+                .find(|entry| !is_address_of_broker(entry))
+            {
+                let text = format!("{entry:?} is no broker's address: expected HOST:PORT,...");
+                return Err(KafkaError::Properties(vec![PropertyError { origin, text }]));
+            }
+            self.bootstrap = Some(bootstrap);
+        }
+        Ok(())
     }
 
     /// Properties that have no effect here are no error: files are shared with other tools.

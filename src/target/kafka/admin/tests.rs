@@ -164,8 +164,8 @@ fn what_was_said_is_told_once_and_errors_before_the_log() {
             "a: refused (after 1ms in state CONNECT, 3 identical error(s) suppressed)",
         ),
     ];
-    assert_eq!(told(&notes), "librdkafka: a: refused\n");
-    assert_eq!(told(&notes[..1]), "librdkafka: log line\n");
+    assert_eq!(told(&notes), "  librdkafka: a: refused\n");
+    assert_eq!(told(&notes[..1]), "  librdkafka: log line\n");
     assert_eq!(told(&[]), "");
 }
 
@@ -173,4 +173,16 @@ fn what_was_said_is_told_once_and_errors_before_the_log() {
 fn kafkas_own_topics_are_never_ours() {
     let names = ["__consumer_offsets", "highwater.a", "high"].map(String::from);
     assert_eq!(ours(names.into(), ""), ["high", "highwater.a"]);
+}
+
+#[test]
+fn a_port_that_hangs_up_is_suspected_of_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let text = admin(&address, &[]).err().unwrap().to_string();
+    assert!(
+        text.contains("security.protocol: the port may want TLS or SASL"),
+        "{text}"
+    );
 }
