@@ -104,7 +104,7 @@ fn topics_are_created_as_asked(cluster: &Cluster, admin: &Admin) {
         assert!(described.contains(part), "{part}: {described}");
     }
     let again = admin
-        .prepare_topics(&[asked.clone()], false)
+        .prepare_topics(std::slice::from_ref(&asked), false)
         .expect("found");
     assert!(again.created.is_empty());
     assert_eq!(again.existing, ["highwater.created"]);
