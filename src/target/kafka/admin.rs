@@ -4,7 +4,7 @@
 //! said meanwhile.
 
 use std::collections::BTreeSet;
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 use std::ptr::NonNull;
 
 use rdkafka::bindings as rdsys;
@@ -12,7 +12,11 @@ use rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as NO_ERROR;
 
 use super::config::Settings;
 use super::errors::{KafkaError, failure_name, text};
-use super::handle::{ALL_DOWN, Handle, Listener, Note, Queue};
+use super::ffi::{Event, PartitionList, c_string, c_strings, list};
+use super::handle::{Handle, Listener, Note, Queue};
+use super::unreachable::{
+    AUTHENTICATION, SSL, TIMED_OUT, TIMED_OUT_QUEUE, TRANSPORT, told, unreachable,
+};
 use crate::clock::{Clock, Monotonic, NS_PER_S};
 use crate::target::Failure;
 
@@ -345,79 +349,6 @@ pub struct Deleted {
     pub failed: Option<String>,
 }
 
-const AUTHENTICATION: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as i32;
-const RESOLVE: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__RESOLVE as i32;
-const SSL: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__SSL as i32;
-const TRANSPORT: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TRANSPORT as i32;
-const TIMED_OUT: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT as i32;
-const TIMED_OUT_QUEUE: i32 = rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE as i32;
-
-/// The error for a cluster that nobody answered for.
-fn unreachable(settings: &Settings, bootstrap: &str, waited_ns: u64, notes: &[Note]) -> KafkaError {
-    let protocol = settings.get("security.protocol").unwrap_or("plaintext");
-    let mechanism = settings.get("sasl.mechanism");
-    let user = match (protocol.to_ascii_lowercase().starts_with("sasl"), mechanism) {
-        (true, Some(mechanism)) => format!(" with {mechanism}"),
-        _ => String::new(),
-    };
-    let doing = format!("connecting to {bootstrap}");
-    let cause = format!(
-        "no broker answered within {} s (tried {}{user})",
-        waited_ns.div_ceil(NS_PER_S),
-        protocol.to_ascii_uppercase(),
-    );
-    let remedy = format!("{}check: {}", told(notes), advice(protocol, notes));
-    KafkaError::cluster(doing, &cause, remedy.trim_end())
-}
-
-/// The last different things the client said, a line each.
-fn told(notes: &[Note]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    // Errors say it better than the log; the log is for when there are none.
-    let errors = notes.iter().any(|n| n.code != 0 && n.code != ALL_DOWN);
-    for note in notes.iter().rev().filter(|n| !errors || n.code != 0) {
-        let words = note.gist();
-        let line = format!("  librdkafka: {words}\n");
-        if note.code != ALL_DOWN && !words.is_empty() && !lines.contains(&line) && lines.len() < 4 {
-            lines.push(line);
-        }
-    }
-    lines.reverse();
-    let text = lines.concat();
-    text.trim_start().to_owned()
-}
-
-/// What to check, from what the client said.
-fn advice(protocol: &str, notes: &[Note]) -> &'static str {
-    let has = |code: i32| notes.iter().any(|n| n.code == code);
-    let says = |part: &str| notes.iter().any(|n| n.text.contains(part));
-    let plain = matches!(
-        protocol.to_ascii_lowercase().as_str(),
-        "plaintext" | "sasl_plaintext"
-    );
-    if says("mechanism handshake failed") || says("supported mechanisms") {
-        "sasl.mechanism against those the broker offers"
-    } else if has(AUTHENTICATION) {
-        "sasl.username, sasl.password and sasl.mechanism, and that the user exists"
-    } else if says("PLAINTEXT broker listener") {
-        "security.protocol: this port does not speak TLS"
-    } else if says("certificate verify failed") {
-        "ssl.ca.location (the CA that signed the broker's certificate), and that the certificate names the host as given with -b"
-    } else if has(SSL) || says("alert bad certificate") || says("certificate required") {
-        "ssl.certificate.location and ssl.key.location (the broker may want a client's certificate), and ssl.ca.location"
-    } else if has(RESOLVE) || says("Failed to resolve") {
-        "the spelling of the host, and this machine's DNS"
-    } else if says("Connection refused") {
-        "that the broker runs and listens on this address and port"
-    } else if plain && (says("APIVERSION") || says("Disconnected")) {
-        "security.protocol: the port may want TLS or SASL (ssl, sasl_plaintext, sasl_ssl)"
-    } else if !plain && notes.iter().all(|n| n.code == 0 || n.code == ALL_DOWN) {
-        "that the port belongs to this security.protocol; for OAUTHBEARER, that a token source is set (sasl.oauthbearer.method, or enable.sasl.oauthbearer.unsecure.jwt)"
-    } else {
-        "address and port, firewalls, and security.protocol"
-    }
-}
-
 fn addresses(brokers: &[Broker]) -> String {
     let texts: Vec<String> = brokers
         .iter()
@@ -489,78 +420,6 @@ fn cluster_id(handle: &Handle) -> Option<String> {
         }
         owned
     }
-}
-
-/// An answer, destroyed when dropped.
-pub(super) struct Event(NonNull<rdsys::rd_kafka_event_t>);
-
-impl Event {
-    pub(super) fn as_ptr(&self) -> *mut rdsys::rd_kafka_event_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
-        unsafe { rdsys::rd_kafka_event_destroy(self.0.as_ptr()) }
-    }
-}
-
-/// A list of partitions, destroyed when dropped.
-pub(super) struct PartitionList(NonNull<rdsys::rd_kafka_topic_partition_list_t>);
-
-impl PartitionList {
-    pub(super) fn new() -> PartitionList {
-        // SAFETY: takes a size hint; aborts when memory is short, so never null.
-        let list = unsafe { rdsys::rd_kafka_topic_partition_list_new(16) };
-        PartitionList(NonNull::new(list).expect("a new list is never null"))
-    }
-
-    /// Adds a partition with an offset.
-    pub(super) fn add(&self, topic: &CString, partition: i32, offset: i64) {
-        // SAFETY: the list lives; the name is copied; the element is valid until the next one is added.
-        unsafe {
-            let added =
-                rdsys::rd_kafka_topic_partition_list_add(self.as_ptr(), topic.as_ptr(), partition);
-            (*added).offset = offset;
-        }
-    }
-
-    pub(super) fn as_ptr(&self) -> *mut rdsys::rd_kafka_topic_partition_list_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for PartitionList {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
-        unsafe { rdsys::rd_kafka_topic_partition_list_destroy(self.0.as_ptr()) }
-    }
-}
-
-/// A C list as a slice; empty for null.
-///
-/// # Safety
-/// `first` is null or points to `count` valid elements that outlive the slice.
-pub(super) unsafe fn list<'a, T>(first: *const T, count: usize) -> &'a [T] {
-    if first.is_null() || count == 0 {
-        return &[];
-    }
-    // SAFETY: the caller promises it.
-    unsafe { std::slice::from_raw_parts(first, count) }
-}
-
-/// A name for C.
-pub(super) fn c_string(name: &str) -> Result<CString, KafkaError> {
-    CString::new(name).map_err(|_| {
-        let doing = format!("using the name {name:?}");
-        KafkaError::asked(doing, "it holds a zero byte", "choose another name")
-    })
-}
-
-pub(super) fn c_strings(names: &[String]) -> Result<Vec<CString>, KafkaError> {
-    names.iter().map(|name| c_string(name)).collect()
 }
 
 #[cfg(test)]

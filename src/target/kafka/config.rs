@@ -4,121 +4,12 @@
 //! flags of `-X`. Every property remembers where it was given, so that an error can name the place.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::errors::{KafkaError, PropertyError};
 use super::handle::{Conf, NotSet};
-use super::properties::{self, For};
-
-/// Where a property was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// By highwater.
-    Default,
-    /// In a table of the scenario, named as it stands there: `[client]`.
-    Scenario(String),
-    /// In a file given with `-F`.
-    File {
-        /// The file as typed.
-        path: PathBuf,
-        /// Its line, from 1.
-        line: usize,
-    },
-    /// With `-X`.
-    Flag,
-    /// With `-b`, or the environment variable that stands for it.
-    Bootstrap,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Default => f.write_str("built-in default"),
-            Origin::Scenario(table) => f.write_str(table),
-            Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Origin::Flag => f.write_str("-X"),
-            Origin::Bootstrap => f.write_str("-b"),
-        }
-    }
-}
-
-/// One property.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Property {
-    /// Its name, as typed.
-    pub name: String,
-    /// Its value, references resolved.
-    pub value: String,
-    /// Where it was given.
-    pub origin: Origin,
-}
-
-impl fmt::Debug for Property {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={} ({})", self.name, self.shown(), self.origin)
-    }
-}
-
-impl Property {
-    /// The value as anyone may read it.
-    fn shown(&self) -> &str {
-        shown(&self.name, &self.value)
-    }
-
-    fn wrong(&self, text: impl Into<String>) -> PropertyError {
-        PropertyError {
-            origin: self.origin.clone(),
-            text: text.into(),
-        }
-    }
-
-    /// librdkafka's words about a value it does not take, with what was typed and never a secret.
-    fn wrong_value(&self, words: &str) -> PropertyError {
-        let (name, shown) = (&self.name, self.shown());
-        let words = if properties::is_secret(name) && !self.value.is_empty() {
-            words.replace(&self.value, "***")
-        } else {
-            words.to_owned()
-        };
-        let hint = match properties::value_hint(name, &self.value) {
-            Some(hint) => format!(" ({hint})"),
-            None => String::new(),
-        };
-        self.wrong(format!("{name}={shown}: {words}{hint}"))
-    }
-
-    /// What is wrong with it by itself, whichever client it is for.
-    fn check(&self) -> Result<(), PropertyError> {
-        let name = &self.name;
-        if properties::find(name).is_none() {
-            if let Some(instead) = properties::instead_of_java(name) {
-                return Err(self.wrong(format!("{name} is a name of Java's: {instead}")));
-            }
-            let meant = match properties::nearest(name) {
-                Some(known) => format!("did you mean {known}?"),
-                None => "see CONFIGURATION.md of librdkafka for their names".into(),
-            };
-            return Err(self.wrong(format!("unknown client property {name}: {meant}")));
-        }
-        if let Some(why) = properties::refused(name, &self.value) {
-            return Err(self.wrong(format!("{name}={}: {why}", self.shown())));
-        }
-        match Conf::new().set(name, &self.value) {
-            Ok(()) => Ok(()),
-            Err(NotSet::Unknown) => Err(self.wrong_value("not known to this librdkafka")),
-            Err(NotSet::Wrong(words)) => Err(self.wrong_value(&words)),
-        }
-    }
-}
-
-fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    if properties::is_private(name) {
-        "***"
-    } else {
-        value
-    }
-}
+use super::names::{self, For};
+use super::property::{Origin, Property, is_address_of_broker, parse, read_file};
 
 /// The properties given on the command line: what all clients of a run share.
 #[derive(Clone, Debug, Default)]
@@ -149,7 +40,7 @@ impl ClientOptions {
         for flag in flags {
             match parse(flag, Origin::Flag) {
                 Ok((property, in_clear)) => {
-                    if in_clear && properties::is_secret(&property.name) {
+                    if in_clear && names::is_secret(&property.name) {
                         let name = &property.name;
                         warnings.push(format!(
                             "-X {name}=...: others on this machine can read it in the list of processes; \
@@ -171,34 +62,46 @@ impl ClientOptions {
             embedded: false,
             warnings,
         };
-        options.settle_bootstrap(bootstrap);
+        options.settle_bootstrap(bootstrap)?;
         options.warn_of_idle();
         Ok(options)
     }
 
     /// `-b` wins over what the files and flags say of the cluster's address.
-    fn settle_bootstrap(&mut self, typed: Option<&str>) {
-        let is_address = |p: &Property| properties::canonical(&p.name) == "metadata.broker.list";
+    fn settle_bootstrap(&mut self, typed: Option<&str>) -> Result<(), KafkaError> {
+        let is_address = |p: &Property| names::canonical(&p.name) == "metadata.broker.list";
         let named = self.given.iter().rev().find(|p| is_address(p)).cloned();
         self.given.retain(|p| !is_address(p));
-        self.bootstrap = match (typed, named) {
-            (Some(typed), Some(named)) if typed != named.value => {
-                self.warnings.push(format!(
-                    "the cluster is {typed}, as -b (or HIGHWATER_BOOTSTRAP) says, not {} of {}",
-                    named.value, named.origin
-                ));
-                Some(typed.to_owned())
+        let chosen = match (typed, named) {
+            (Some(typed), named) => {
+                if let Some(named) = named.filter(|named| named.value != typed) {
+                    self.warnings.push(format!(
+                        "the cluster is {typed}, as -b (or HIGHWATER_BOOTSTRAP) says, not {} of {}",
+                        named.value, named.origin
+                    ));
+                }
+                Some((typed.to_owned(), Origin::Bootstrap))
             }
-            (Some(typed), _) => Some(typed.to_owned()),
-            (None, named) => named.map(|property| property.value),
+            (None, named) => named.map(|property| (property.value, property.origin)),
         };
+        if let Some((bootstrap, origin)) = chosen {
+            if let Some(entry) = bootstrap
+                .split(',')
+                .find(|entry| !is_address_of_broker(entry))
+            {
+                let text = format!("{entry:?} is no broker's address: expected HOST:PORT,...");
+                return Err(KafkaError::Properties(vec![PropertyError { origin, text }]));
+            }
+            self.bootstrap = Some(bootstrap);
+        }
+        Ok(())
     }
 
     /// Properties that have no effect here are no error: files are shared with other tools.
     fn warn_of_idle(&mut self) {
         let mut warnings = Vec::new();
         self.given.retain(|p| {
-            let why = match properties::canonical(&p.name) {
+            let why = match names::canonical(&p.name) {
                 "group.id" => "every run has groups of its own",
                 "partitioner" => "highwater chooses partitions itself, as the Java clients do",
                 _ => return true,
@@ -217,7 +120,7 @@ impl ClientOptions {
     /// Points all clients to the embedded cluster, which listens at `bootstrap` without encryption or users.
     pub fn use_embedded(&mut self, bootstrap: &str) {
         let before = self.given.len();
-        self.given.retain(|p| !properties::is_connection(&p.name));
+        self.given.retain(|p| !names::is_connection(&p.name));
         if self.given.len() < before {
             let text = "the embedded cluster takes no security, SASL or TLS properties: left out";
             self.warnings.push(text.into());
@@ -305,7 +208,7 @@ impl ClientOptions {
             return Err(KafkaError::Properties(errors));
         }
         for given in &self.given {
-            let fits = properties::find(&given.name).map(|known| known.clients);
+            let fits = names::find(&given.name).map(|known| known.clients);
             if fits == Some(For::Both) || fits == Some(role) {
                 settings.put(given.clone());
             }
@@ -320,21 +223,21 @@ impl ClientOptions {
 /// What a scenario may not say of a client: it is shared, and must hold neither secrets nor addresses.
 fn check_of_scenario(property: &Property, role: For) -> Result<(), PropertyError> {
     let name = &property.name;
-    if properties::is_secret(name) {
+    if names::is_secret(name) {
         return Err(property.wrong(format!(
             "{name} is a secret, which a scenario may not hold: put {name}=${{env:NAME}} into a file and give it with -F"
         )));
     }
-    if properties::is_connection(name) {
+    if names::is_connection(name) {
         return Err(property.wrong(format!(
             "{name} says how the cluster is reached, which is no part of a scenario: use -b, -F or -X"
         )));
     }
-    if matches!(properties::canonical(name), "group.id" | "partitioner") {
+    if matches!(names::canonical(name), "group.id" | "partitioner") {
         return Err(property.wrong(format!("{name} is highwater's to choose: remove it")));
     }
     property.check()?;
-    match (role, properties::find(name).map(|known| known.clients)) {
+    match (role, names::find(name).map(|known| known.clients)) {
         (For::Producer, Some(For::Consumer)) => Err(property.wrong(format!(
             "{name} is for consumers: put it under client of a [consume.X]"
         ))),
@@ -357,17 +260,17 @@ pub struct Settings {
 
 impl Settings {
     fn put(&mut self, property: Property) {
-        let name = properties::canonical(&property.name);
+        let name = names::canonical(&property.name);
         self.properties
-            .retain(|p| properties::canonical(&p.name) != name);
+            .retain(|p| names::canonical(&p.name) != name);
         self.properties.push(property);
     }
 
     fn find(&self, name: &str) -> Option<&Property> {
-        let name = properties::canonical(name);
+        let name = names::canonical(name);
         self.properties
             .iter()
-            .find(|p| properties::canonical(&p.name) == name)
+            .find(|p| names::canonical(&p.name) == name)
     }
 
     /// The value of a property under any of its names; `None` when librdkafka's default holds.
@@ -408,7 +311,7 @@ impl Settings {
     pub(super) fn rejected(&self, words: &str) -> KafkaError {
         let mut words = words.to_owned();
         for p in &self.properties {
-            if properties::is_secret(&p.name) && !p.value.is_empty() {
+            if names::is_secret(&p.name) && !p.value.is_empty() {
                 words = words.replace(&p.value, "***");
             }
         }
@@ -517,97 +420,6 @@ fn consumer_defaults(embedded: bool) -> Vec<(&'static str, String)> {
         defaults.push(("heartbeat.interval.ms", "200".to_owned()));
     }
     defaults
-}
-
-/// Reads the properties of a file: `key=value` lines, `#` or `!` before comments, as kcat and Kafka's tools take them.
-fn read_file(path: &Path, given: &mut Vec<Property>, errors: &mut Vec<PropertyError>) {
-    let origin = |line: usize| Origin::File {
-        path: path.to_owned(),
-        line,
-    };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => {
-            let text = format!("cannot read this file of client properties: {error}");
-            return errors.push(PropertyError {
-                origin: origin(1),
-                text,
-            });
-        }
-    };
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', '!']) {
-            continue;
-        }
-        match parse(line, origin(at + 1)) {
-            Ok((property, _)) => given.push(property),
-            Err(error) => errors.push(error),
-        }
-    }
-}
-
-/// Parses `key=value`. The second part of the answer: no reference stood in the value.
-fn parse(text: &str, origin: Origin) -> Result<(Property, bool), PropertyError> {
-    let Some((name, typed)) = text.split_once('=') else {
-        // The text may be a secret's continuation line, so only its beginning is repeated.
-        let start: String = text.chars().take(12).collect();
-        let text = format!("expected key=value, found \"{start}...\" without an =");
-        return Err(PropertyError { origin, text });
-    };
-    let (name, typed) = (name.trim(), typed.trim());
-    if name.is_empty() {
-        let text = "expected key=value, found no key before the =".to_owned();
-        return Err(PropertyError { origin, text });
-    }
-    let value = resolve(typed).map_err(|text| PropertyError {
-        origin: origin.clone(),
-        text: format!("{name}: {text}"),
-    })?;
-    // kcat's way to mark properties of topics, which librdkafka needs no longer.
-    let name = match name.strip_prefix("topic.") {
-        Some(rest) if properties::find(name).is_none() && properties::find(rest).is_some() => rest,
-        _ => name,
-    };
-    let in_clear = value == typed;
-    let property = Property {
-        name: name.to_owned(),
-        value,
-        origin,
-    };
-    Ok((property, in_clear))
-}
-
-/// Replaces every `${env:NAME}` and `${file:PATH}`. The end of a file's last line is not part of its value.
-fn resolve(typed: &str) -> Result<String, String> {
-    let mut value = String::new();
-    let mut rest = typed;
-    while let Some(at) = rest.find("${") {
-        let (before, reference) = rest.split_at(at);
-        value.push_str(before);
-        let Some(end) = reference.find('}') else {
-            return Err("${ without a }".into());
-        };
-        let inner = &reference[2..end];
-        match inner.split_once(':') {
-            Some(("env", name)) => value.push_str(&std::env::var(name).map_err(|_| {
-                format!("the environment variable {name} of ${{env:{name}}} is not set")
-            })?),
-            Some(("file", path)) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("cannot read {path} of ${{file:{path}}}: {error}"))?;
-                value.push_str(text.trim_end_matches(['\n', '\r']));
-            }
-            _ => {
-                return Err(format!(
-                    "${{{inner}}} is neither ${{env:NAME}} nor ${{file:PATH}}"
-                ));
-            }
-        }
-        rest = &reference[end + 1..];
-    }
-    value.push_str(rest);
-    Ok(value)
 }
 
 #[cfg(test)]

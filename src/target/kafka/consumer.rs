@@ -4,19 +4,20 @@
 //! group committed, but where its caller says: the log's end before the load, later what the group has seen. So nothing is missed
 //! or read twice for a commit that came late.
 
-use std::collections::BTreeSet;
 use std::ffi::{CString, c_void};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use rdkafka::bindings as rdsys;
 use rdsys::rd_kafka_resp_err_t as Code;
 
-use super::admin::{PartitionList, c_string};
 use super::config::Settings;
 use super::errors::{KafkaError, failure_name, text};
+use super::ffi::{PartitionList, c_string};
 use super::handle::{Handle, Listener, Queue};
+pub use super::rebalance::StartAt;
+use super::rebalance::{Assigned, rebalancer};
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
 use crate::target::{Consumer, Failure, Incoming};
 
@@ -38,9 +39,6 @@ pub struct Reads {
     pub header_stamps: bool,
 }
 
-/// Where reading of (topic, partition) starts when a member gets it: an offset, or -1 for the log's end.
-pub type StartAt = Arc<dyn Fn(u16, u32) -> i64 + Send + Sync>;
-
 /// A member of a consumer group, through librdkafka.
 pub struct KafkaConsumer {
     // Before the client: fields are dropped in this order, and a queue may not outlive its client.
@@ -61,16 +59,6 @@ struct Topic {
     handle: *mut rdsys::rd_kafka_topic_t,
 }
 
-/// The partitions a member holds, as (index of the topic, partition); `None` before the first assignment.
-#[derive(Default)]
-struct Assigned(Mutex<Option<BTreeSet<(u16, u32)>>>);
-
-impl Assigned {
-    fn lock(&self) -> MutexGuard<'_, Option<BTreeSet<(u16, u32)>>> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
-    }
-}
-
 // SAFETY: librdkafka's objects may be used from any thread; the batch is empty between calls.
 unsafe impl Send for KafkaConsumer {}
 
@@ -86,8 +74,9 @@ impl KafkaConsumer {
         start_at: StartAt,
     ) -> Result<KafkaConsumer, KafkaError> {
         let assigned = Arc::new(Assigned::default());
+        let named = topics.iter().map(|t| (t.name.clone(), t.index)).collect();
         let listener = Listener {
-            on_rebalance: Some(rebalancer(topics, Arc::clone(&assigned), start_at)),
+            on_rebalance: Some(rebalancer(named, Arc::clone(&assigned), start_at)),
             ..Listener::default()
         };
         let consumer = rdsys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
@@ -317,12 +306,13 @@ impl Consumer for KafkaConsumer {
 
     fn assignment(&self) -> Option<Vec<(u16, u32)>> {
         let assigned = self.assigned.lock();
-        assigned.as_ref().map(|set| set.iter().copied().collect())
+        assigned.as_ref().map(|held| held.keys().copied().collect())
     }
 
     fn watermarks(&mut self) -> Vec<(u16, u32, i64, i64)> {
         let mut all = Vec::new();
-        for (index, partition) in self.assignment().unwrap_or_default() {
+        let held = self.assigned.lock().clone().unwrap_or_default();
+        for ((index, partition), began) in held {
             let Some(topic) = self.topics.iter().find(|t| t.reads.index == index) else {
                 continue;
             };
@@ -337,7 +327,9 @@ impl Consumer for KafkaConsumer {
                     &mut end,
                 )
             };
-            if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && start >= 0 && end >= 0 {
+            // An end before the place where reading began is from an earlier time that this member held the partition.
+            let known = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && start >= 0 && end >= 0;
+            if known && end >= began {
                 all.push((index, partition, start, end));
             }
         }
@@ -396,64 +388,6 @@ unsafe fn stamp(message: &rdsys::rd_kafka_message_t) -> Option<&[u8]> {
         match rdsys::rd_kafka_header_get_last(headers, STAMP.as_ptr(), &mut value, &mut size) {
             Code::RD_KAFKA_RESP_ERR_NO_ERROR => bytes(value, size),
             _ => None,
-        }
-    }
-}
-
-/// What happens when partitions come and go: each starts where the caller says, under both protocols.
-fn rebalancer(
-    topics: &[Reads],
-    assigned: Arc<Assigned>,
-    start_at: StartAt,
-) -> super::handle::OnRebalance {
-    let topics: Vec<(String, u16)> = topics.iter().map(|t| (t.name.clone(), t.index)).collect();
-    Box::new(move |rk, code, partitions| {
-        let mut named = Vec::new();
-        // SAFETY: librdkafka passes its list and the client, valid during the call; elements are as many as it says.
-        unsafe {
-            for at in 0..(*partitions).cnt as usize {
-                let element = &mut *(*partitions).elems.add(at);
-                let name = text(element.topic);
-                if let Some((_, index)) = topics.iter().find(|(topic, _)| *topic == name) {
-                    let at = (*index, element.partition as u32);
-                    if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-                        element.offset = start_at(at.0, at.1);
-                    }
-                    named.push(at);
-                }
-            }
-            let cooperative = text(rdsys::rd_kafka_rebalance_protocol(rk)) == "COOPERATIVE";
-            let mut held = assigned.lock();
-            if code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-                if cooperative {
-                    done(rdsys::rd_kafka_incremental_assign(rk, partitions));
-                } else {
-                    *held = None;
-                    rdsys::rd_kafka_assign(rk, partitions);
-                }
-                held.get_or_insert_default().extend(named);
-            } else {
-                if cooperative {
-                    done(rdsys::rd_kafka_incremental_unassign(rk, partitions));
-                } else {
-                    rdsys::rd_kafka_assign(rk, ptr::null());
-                }
-                if let Some(held) = held.as_mut() {
-                    held.retain(|at| !named.contains(at));
-                }
-            }
-        }
-    })
-}
-
-/// # Safety
-/// `error` is null or an error of the caller's.
-unsafe fn done(error: *mut rdsys::rd_kafka_error_t) {
-    if !error.is_null() {
-        // SAFETY: the caller promises it; destroyed once.
-        unsafe {
-            tracing::warn!("rebalancing: {}", text(rdsys::rd_kafka_error_string(error)));
-            rdsys::rd_kafka_error_destroy(error);
         }
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rdkafka::bindings as rdsys;
 
-use super::admin::c_string;
 use super::config::ClientOptions;
 use super::errors::{KafkaError, failure_name, text};
+use super::ffi::c_string;
 use super::handle::{Handle, Listener};
 use super::topics::{Ready, Wanted};
 use crate::target::Failure;

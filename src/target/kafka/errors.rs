@@ -8,7 +8,7 @@ use std::fmt;
 
 use rdkafka::bindings as rdsys;
 
-use super::config::Origin;
+use super::property::Origin;
 use crate::target::Failure;
 
 /// A property that cannot be used.

@@ -1,21 +1,26 @@
 //! Topics of a run: created as the scenario wants them, or found fit for it.
 
 use std::ffi::{CString, c_char};
+use std::time::Duration;
 
 use rdkafka::bindings as rdsys;
 use rdsys::rd_kafka_resp_err_t as Code;
 
-use super::admin::{Admin, Deleted, c_string, c_strings, list};
-use super::errors::{KafkaError, failure_name, text};
-use super::properties::nearest_of;
+use super::admin::{Admin, Deleted};
+use super::errors::{KafkaError, text};
+use super::ffi::{c_string, c_strings, list};
+use super::refusals::{not_created, refused};
 use crate::clock::{Clock, Monotonic, NS_PER_S};
-use crate::target::Failure;
 
 /// Names under which existing topics are used without being asked: highwater's own.
 pub const OWN_PREFIX: &str = "highwater.";
 
 /// How long a created topic may take until every partition has a leader: seconds.
 const LEADERS: u64 = 30;
+/// How long brokers may take to hear that a topic was deleted: seconds.
+const GONE: u64 = 5;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A topic that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +217,7 @@ impl Admin {
                     "see the controller's log; is a broker down?",
                 ));
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -236,7 +241,7 @@ impl Admin {
             rdsys::rd_kafka_DeleteTopic_destroy_array(asked.as_mut_ptr(), asked.len());
         })?;
         // SAFETY: the event is the answer to this request; its parts live as long as it does.
-        unsafe {
+        let deleted: Vec<Deleted> = unsafe {
             let result = rdsys::rd_kafka_event_DeleteTopics_result(event.as_ptr());
             let mut count = 0;
             let topics = rdsys::rd_kafka_DeleteTopics_result_topics(result, &mut count);
@@ -245,7 +250,24 @@ impl Admin {
                 failed: (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(words),
             };
             let outcomes = list(topics, count).iter().map(|t| outcome(*t));
-            Ok(outcomes.map(deleted).collect())
+            outcomes.map(deleted).collect()
+        };
+        self.await_gone(&deleted);
+        Ok(deleted)
+    }
+
+    /// Waits a little until the brokers have heard of deletions too: who looks right after would still find the topics.
+    fn await_gone(&self, deleted: &[Deleted]) {
+        let gone = deleted.iter().filter(|one| one.failed.is_none());
+        let names: Vec<String> = gone.map(|one| one.name.clone()).collect();
+        let clock = Monotonic;
+        let limit = clock.now().plus_ns(GONE * NS_PER_S);
+        while clock.now() < limit
+            && self
+                .describe(&names)
+                .is_ok_and(|found| found.iter().any(Option::is_some))
+        {
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -424,113 +446,6 @@ fn too_few(topic: &Wanted, replicas: u16) -> Option<String> {
         )
     })
 }
-
-/// The error for a topic that the cluster did not create.
-fn not_created(topic: &Wanted, code: Code, words: &str) -> KafkaError {
-    let name = &topic.name;
-    let doing = format!("creating topic {name}");
-    match code {
-        Code::RD_KAFKA_RESP_ERR_INVALID_CONFIG => {
-            let config = topic.config.iter();
-            let culprit = config.clone().find(|(key, _)| words.contains(key.as_str()));
-            let remedy = match culprit {
-                Some((key, value)) => setting_remedy(key, value),
-                None => format!(
-                    "check [topic.X] config: {}",
-                    config
-                        .map(|(key, value)| format!("{key} = {value}"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ),
-            };
-            KafkaError::asked(doing, words, &remedy)
-        }
-        Code::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS
-        | Code::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
-        | Code::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR => KafkaError::asked(
-            doing,
-            words,
-            "check name, partitions and replication of the topic in the scenario, and --topic-prefix",
-        ),
-        Code::RD_KAFKA_RESP_ERR_POLICY_VIOLATION => {
-            let asked: Vec<String> = topic
-                .created_config()
-                .iter()
-                .map(|(key, value)| format!("{key} = {value}"))
-                .collect();
-            let remedy = format!(
-                "the cluster has a policy for new topics; asked was: partitions = {}, replication = {}, {}. \
-                 Change them in the scenario, or create the topic beforehand (and pass --allow-existing)",
-                topic.partitions,
-                topic
-                    .replication
-                    .map_or("default".into(), |r| r.to_string()),
-                asked.join(", ")
-            );
-            KafkaError::cluster(doing, words, &remedy)
-        }
-        _ => refused(name, "creating", code, words),
-    }
-}
-
-/// The error for a topic that the cluster refused for a reason of its own.
-fn refused(name: &str, verb: &str, code: Code, words: &str) -> KafkaError {
-    let doing = format!("{verb} topic {name}");
-    let cause = format!("{words} ({})", failure_name(Failure(code as i32)));
-    let remedy = match code {
-        Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
-        | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED => format!(
-            "the user needs Kafka's CREATE, DESCRIBE, READ and WRITE on topic {name}, or on the prefix of --topic-prefix; \
-             a topic made beforehand needs no CREATE (pass --allow-existing)"
-        ),
-        Code::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS => {
-            "somebody else created it just now: start again".to_owned()
-        }
-        _ => "see the controller's log for more".to_owned(),
-    };
-    KafkaError::cluster(doing, &cause, &remedy)
-}
-
-fn setting_remedy(key: &str, value: &str) -> String {
-    match nearest_of(key, SETTINGS.iter().copied()) {
-        Some(known) if known != key => format!("config.{key}: did you mean {known}?"),
-        _ => format!("config.{key} = {value}: see Kafka's topic configuration for what it takes"),
-    }
-}
-
-/// Kafka's topic settings.
-const SETTINGS: [&str; 30] = [
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-];
 
 #[cfg(test)]
 mod tests;

@@ -285,3 +285,21 @@ fn every_property_of_the_table_is_known_to_this_librdkafka() {
         assert!(!matches!(result, Err(NotSet::Unknown)), "{name}");
     }
 }
+
+#[test]
+fn an_address_that_cannot_be_one_is_an_error_at_once() {
+    for bad in ["", "a:1,,b:2", "host:port", "host:0", "host:99999", ":9092"] {
+        let error = ClientOptions::read(Some(bad), &[], &[]).unwrap_err();
+        assert!(error.to_string().starts_with("-b: "), "{error}");
+    }
+    for good in [
+        "a",
+        "a:1,b:2",
+        "a:1, b:2",
+        "[::1]:9092",
+        "::1",
+        "SASL_SSL://a:1",
+    ] {
+        assert!(ClientOptions::read(Some(good), &[], &[]).is_ok(), "{good}");
+    }
+}
