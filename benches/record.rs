@@ -20,7 +20,9 @@ fn times_us() -> Vec<u64> {
     let mut state = 42_u64;
     (0..4_096)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let u = (state >> 11) as f64 / (1_u64 << 53) as f64;
             (2_000.0 * (1.0 / (1.0 - u * 0.999)).powf(0.7)) as u64
         })
@@ -48,10 +50,15 @@ fn histogram_2_digits(bencher: Bencher) {
 #[divan::bench]
 fn hdrhistogram_crate_3_digits(bencher: Bencher) {
     let times = times_us();
-    let mut h = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).expect("legal bounds");
+    let mut h =
+        hdrhistogram::Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).expect("legal bounds");
     bencher
         .counter(ItemsCount::new(times.len()))
-        .bench_local(|| times.iter().for_each(|us| h.saturating_record(black_box(*us))));
+        .bench_local(|| {
+            times
+                .iter()
+                .for_each(|us| h.saturating_record(black_box(*us)))
+        });
 }
 
 /// A second of 100,000 events after another: due and sent, then acknowledged with the times above; windows closed as a run does.
@@ -90,7 +97,14 @@ fn event_due_sent_acknowledged(bencher: Bencher) {
                 sent_ns: due_ns + 30_000,
                 acked_ns: due_ns + times[i as usize & 4_095] * 1_000,
             };
-            recorder.acknowledged((i % 3) as u16, 0, (i % 12) as u32, 8, 500, black_box(sample));
+            recorder.acknowledged(
+                (i % 3) as u16,
+                0,
+                (i % 12) as u32,
+                8,
+                500,
+                black_box(sample),
+            );
         }
         second += 1;
         let now = second * 1_000_000_000;

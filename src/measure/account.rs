@@ -31,7 +31,12 @@ impl Account {
     /// # Errors
     /// The first equation that does not hold.
     pub fn check(&self) -> Result<(), Broken> {
-        equal("planned", self.planned, "sent + unsent + lost", self.sent + self.unsent + self.lost)?;
+        equal(
+            "planned",
+            self.planned,
+            "sent + unsent + lost",
+            self.sent + self.unsent + self.lost,
+        )?;
         equal(
             "sent",
             self.sent,
@@ -42,8 +47,9 @@ impl Account {
 
     /// Events that came due and whose end is not known yet: the backlog, while the run is on.
     pub const fn open(&self) -> u64 {
-        self.planned
-            .saturating_sub(self.unsent + self.lost + self.acknowledged + self.failed + self.unresolved)
+        self.planned.saturating_sub(
+            self.unsent + self.lost + self.acknowledged + self.failed + self.unresolved,
+        )
     }
 }
 
@@ -147,7 +153,12 @@ impl fmt::Display for Broken {
 }
 
 /// Requires two counts to be equal.
-pub(super) fn equal(left: &'static str, left_is: u64, right: &'static str, right_is: u64) -> Result<(), Broken> {
+pub(super) fn equal(
+    left: &'static str,
+    left_is: u64,
+    right: &'static str,
+    right_is: u64,
+) -> Result<(), Broken> {
     if left_is == right_is {
         return Ok(());
     }
@@ -174,7 +185,10 @@ mod tests {
             acknowledged: 8,
             ..Account::default()
         };
-        let broken = account.check().expect_err("one is not accounted for").of("flow shoppers");
+        let broken = account
+            .check()
+            .expect_err("one is not accounted for")
+            .of("flow shoppers");
         assert_eq!(broken.by(), 1);
         assert_eq!(
             broken.to_string(),

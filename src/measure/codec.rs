@@ -34,7 +34,8 @@ pub enum CodecError {
 impl<C: Count, const HALF: u32> Buckets<C, HALF> {
     /// HdrHistogram V2 deflate, base64.
     pub fn to_base64(&self) -> String {
-        let mut hdr = Histogram::<u64>::new_with_bounds(1, HIGHEST_US, Self::DIGITS).expect("the bounds are legal");
+        let mut hdr = Histogram::<u64>::new_with_bounds(1, HIGHEST_US, Self::DIGITS)
+            .expect("the bounds are legal");
         for (low, _, count) in self.recorded() {
             hdr.record_n(low.min(HIGHEST_US), count)
                 .expect("values are at most the histogram's highest");
@@ -100,7 +101,9 @@ mod tests {
         let bytes = STANDARD.decode(ours.to_base64()).expect("base64");
         // The cookie of V2 deflate: any HdrHistogram reader starts here.
         assert_eq!(&bytes[..4], [0x1c, 0x84, 0x93, 0x14]);
-        let hdr: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).expect("readable");
+        let hdr: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .expect("readable");
         assert_eq!(hdr.len(), 1_000);
         assert_eq!(Some(hdr.value_at_quantile(0.99)), ours.quantile_us(0.99, 0));
         assert_eq!(Some(hdr.max()), ours.max_us());
@@ -108,13 +111,26 @@ mod tests {
 
     #[test]
     fn wrong_texts_are_errors() {
-        assert!(matches!(TotalHistogram::from_base64("%%"), Err(CodecError::Base64(_))));
-        assert!(matches!(TotalHistogram::from_base64(""), Err(CodecError::Format(_))));
-        assert!(matches!(TotalHistogram::from_base64("AAAAAAAA"), Err(CodecError::Format(_))));
+        assert!(matches!(
+            TotalHistogram::from_base64("%%"),
+            Err(CodecError::Base64(_))
+        ));
+        assert!(matches!(
+            TotalHistogram::from_base64(""),
+            Err(CodecError::Format(_))
+        ));
+        assert!(matches!(
+            TotalHistogram::from_base64("AAAAAAAA"),
+            Err(CodecError::Format(_))
+        ));
         let window = WindowHistogram::new().to_base64();
         assert_eq!(
             TotalHistogram::from_base64(&window),
-            Err(CodecError::Range { digits: 2, high: HIGHEST_US, expected: 3 })
+            Err(CodecError::Range {
+                digits: 2,
+                high: HIGHEST_US,
+                expected: 3
+            })
         );
     }
 

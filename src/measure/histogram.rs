@@ -142,7 +142,8 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
     fn open(&mut self, octave: usize) -> u8 {
         // At most 26 blocks: fits a byte.
         let place = (self.counts.len() >> HALF) as u8;
-        self.counts.resize(self.counts.len() + Self::BLOCK, C::default());
+        self.counts
+            .resize(self.counts.len() + Self::BLOCK, C::default());
         self.place[octave] = place;
         place
     }
@@ -164,7 +165,10 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
                 place => place,
             };
             let start = usize::from(place) << HALF;
-            for (mine, theirs) in self.counts[start..start + Self::BLOCK].iter_mut().zip(block) {
+            for (mine, theirs) in self.counts[start..start + Self::BLOCK]
+                .iter_mut()
+                .zip(block)
+            {
                 mine.add((*theirs).into());
             }
         }
@@ -218,7 +222,9 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
 
     /// How many values were zero (under half a microsecond).
     pub fn zeros(&self) -> u64 {
-        self.recorded().next().map_or(0, |(low, _, n)| if low == 0 { n } else { 0 })
+        self.recorded()
+            .next()
+            .map_or(0, |(low, _, n)| if low == 0 { n } else { 0 })
     }
 
     /// How many values lie above `us` microseconds, to the width of a bucket.
@@ -284,7 +290,11 @@ pub fn rank(q: f64, n: u64) -> Option<u64> {
     let exact = q * n as f64;
     // 0.07 * 100 is 7.000000000000001 in floating point, and is the 7th all the same.
     let near = exact.round();
-    let rank = if (exact - near).abs() <= exact * 1e-12 { near } else { exact.ceil() };
+    let rank = if (exact - near).abs() <= exact * 1e-12 {
+        near
+    } else {
+        exact.ceil()
+    };
     Some((rank as u64).clamp(1, n))
 }
 
@@ -301,8 +311,10 @@ mod tests {
 
     #[test]
     fn buckets_are_hdrhistograms() {
-        let mut hdr = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3).expect("legal bounds");
-        let mut coarse = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 2).expect("legal bounds");
+        let mut hdr = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3)
+            .expect("legal bounds");
+        let mut coarse = hdrhistogram::Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 2)
+            .expect("legal bounds");
         let (mut ours, mut ours_coarse) = (TotalHistogram::new(), WindowHistogram::new());
         // Steps of 0.1 %: every bucket boundary's neighbourhood is visited.
         let mut us = 0_u64;
@@ -317,7 +329,11 @@ mod tests {
             h.iter_recorded()
                 .map(|v| {
                     let at = v.value_iterated_to();
-                    (h.lowest_equivalent(at), h.highest_equivalent(at), v.count_at_value())
+                    (
+                        h.lowest_equivalent(at),
+                        h.highest_equivalent(at),
+                        v.count_at_value(),
+                    )
                 })
                 .collect()
         };
@@ -334,7 +350,10 @@ mod tests {
         h.record_ns(0);
         h.record_ns(400);
         h.record_ns(1_000);
-        assert_eq!((h.count(), h.zeros(), h.min_us(), h.max_us()), (3, 2, Some(0), Some(1)));
+        assert_eq!(
+            (h.count(), h.zeros(), h.min_us(), h.max_us()),
+            (3, 2, Some(0), Some(1))
+        );
     }
 
     #[test]

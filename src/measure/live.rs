@@ -201,7 +201,10 @@ impl Live {
     /// How far a group is behind.
     pub fn lag(&self, group: usize) -> GroupLag {
         let mut lag = GroupLag::default();
-        for cell in lock(&self.members).iter().filter(|cell| cell.group == group) {
+        for cell in lock(&self.members)
+            .iter()
+            .filter(|cell| cell.group == group)
+        {
             lag.records += cell.records.load(Ordering::Relaxed);
             lag.lag_records += cell.lag_records.load(Ordering::Relaxed);
             lag.lag_ns = lag.lag_ns.max(cell.lag_ns.load(Ordering::Relaxed));
@@ -212,7 +215,13 @@ impl Live {
 
 impl LiveProducer {
     /// Tells the thread's figures, and the response times that came in since the last call.
-    pub(super) fn tell(&self, now_ns: u64, account: &Account, waiting: Waiting, recent: &WindowHistogram) {
+    pub(super) fn tell(
+        &self,
+        now_ns: u64,
+        account: &Account,
+        waiting: Waiting,
+        recent: &WindowHistogram,
+    ) {
         let cell = &*self.cell;
         // What ends an event is written before what begins it would be, so that a reader in between sees a backlog that is
         // too large for an instant rather than a negative one.
@@ -220,7 +229,8 @@ impl LiveProducer {
         cell.unrendered.store(waiting.unrendered, Ordering::Relaxed);
         cell.sent.store(account.sent, Ordering::Relaxed);
         cell.unsent.store(account.unsent, Ordering::Relaxed);
-        cell.acknowledged.store(account.acknowledged, Ordering::Relaxed);
+        cell.acknowledged
+            .store(account.acknowledged, Ordering::Relaxed);
         cell.failed.store(account.failed, Ordering::Relaxed);
         cell.unresolved.store(account.unresolved, Ordering::Relaxed);
         cell.oldest_due_ns
@@ -268,11 +278,36 @@ mod tests {
     fn threads_add_up_and_the_oldest_counts() {
         let live = live();
         let (a, b) = (live.producer(0), live.producer(1));
-        let account = Account { planned: 10, sent: 9, acknowledged: 4, failed: 1, ..Account::default() };
-        a.tell(0, &account, Waiting { oldest_due_ns: Some(300), unrendered: 2 }, &times(&[]));
-        b.tell(0, &account, Waiting { oldest_due_ns: Some(100), unrendered: 0 }, &times(&[]));
+        let account = Account {
+            planned: 10,
+            sent: 9,
+            acknowledged: 4,
+            failed: 1,
+            ..Account::default()
+        };
+        a.tell(
+            0,
+            &account,
+            Waiting {
+                oldest_due_ns: Some(300),
+                unrendered: 2,
+            },
+            &times(&[]),
+        );
+        b.tell(
+            0,
+            &account,
+            Waiting {
+                oldest_due_ns: Some(100),
+                unrendered: 0,
+            },
+            &times(&[]),
+        );
         let all = live.figures(1_000, None);
-        assert_eq!((all.account.planned, all.backlog(), all.oldest_wait_ns), (22, 12, Some(900)));
+        assert_eq!(
+            (all.account.planned, all.backlog(), all.oldest_wait_ns),
+            (22, 12, Some(900))
+        );
         let first = live.figures(1_000, Some(0));
         assert_eq!((first.backlog(), first.oldest_wait_ns), (7, Some(700)));
         a.tell(0, &account, Waiting::default(), &times(&[]));
@@ -286,13 +321,24 @@ mod tests {
         let none = Account::default();
         for second in 0..12_u64 {
             // Times tell their second: 100 µs in second 0, 200 µs in second 1, ...
-            a.tell(second * NS_PER_S, &none, Waiting::default(), &times(&[(second + 1) * 100]));
+            a.tell(
+                second * NS_PER_S,
+                &none,
+                Waiting::default(),
+                &times(&[(second + 1) * 100]),
+            );
         }
         let now = 11 * NS_PER_S;
         assert_eq!(live.recent(now, None).count(), 5);
         // Seconds 7 to 11 told 800 to 1,200 µs.
-        assert!(live.quantile_us(now, Some(0), 0.01).is_some_and(|us| (800..808).contains(&us)));
-        assert!(live.quantile_us(now, None, 1.0).is_some_and(|us| (1_200..1_210).contains(&us)));
+        assert!(
+            live.quantile_us(now, Some(0), 0.01)
+                .is_some_and(|us| (800..808).contains(&us))
+        );
+        assert!(
+            live.quantile_us(now, None, 1.0)
+                .is_some_and(|us| (1_200..1_210).contains(&us))
+        );
         assert_eq!(live.quantile_us(now, Some(1), 0.5), None);
         assert_eq!(live.quantile_us(now + 5 * NS_PER_S, None, 0.5), None);
     }
@@ -303,6 +349,13 @@ mod tests {
         let (a, b) = (live.member(0), live.member(0));
         a.tell(5, 100, 7);
         b.tell(6, 50, 9);
-        assert_eq!(live.lag(0), GroupLag { records: 11, lag_records: 150, lag_ns: 9 });
+        assert_eq!(
+            live.lag(0),
+            GroupLag {
+                records: 11,
+                lag_records: 150,
+                lag_ns: 9
+            }
+        );
     }
 }

@@ -102,7 +102,15 @@ impl Recorder {
 
     /// It was acknowledged. `event` is one of the flow's, `topic` and `partition` are the scenario's.
     #[inline]
-    pub fn acknowledged(&mut self, event: u16, topic: u16, partition: u32, key_bytes: u32, value_bytes: u32, sample: Sample) {
+    pub fn acknowledged(
+        &mut self,
+        event: u16,
+        topic: u16,
+        partition: u32,
+        key_bytes: u32,
+        value_bytes: u32,
+        sample: Sample,
+    ) {
         let place = usize::from(self.event_places[usize::from(event)]);
         let (key_bytes, value_bytes) = (u64::from(key_bytes), u64::from(value_bytes));
         let service_us = micros(sample.service_ns());
@@ -126,7 +134,8 @@ impl Recorder {
         if has_due {
             of_event.response.record_us(response_us);
         }
-        self.recent.record_us(if has_due { response_us } else { service_us });
+        self.recent
+            .record_us(if has_due { response_us } else { service_us });
 
         let during = if sample.acked_ns >= self.load_end_ns {
             2
@@ -222,7 +231,13 @@ impl Recorder {
         }
     }
 
-    fn hand_over(&mut self, due_end: u32, during_end: u32, done: impl Fn(&DueWindow) -> bool, sink: &mut dyn FnMut(WindowPart)) {
+    fn hand_over(
+        &mut self,
+        due_end: u32,
+        during_end: u32,
+        done: impl Fn(&DueWindow) -> bool,
+        sink: &mut dyn FnMut(WindowPart),
+    ) {
         let flow = self.flow;
         self.due.hand_over(due_end, done, |second, window| {
             sink(WindowPart {
@@ -232,14 +247,18 @@ impl Recorder {
             });
         });
         let partitions = &mut self.partitions;
-        self.during.hand_over(during_end, |_| true, |second, window| {
-            add_partitions(partitions, &window.partitions);
-            sink(WindowPart {
-                flow,
-                second,
-                filed: Filed::During(window),
-            });
-        });
+        self.during.hand_over(
+            during_end,
+            |_| true,
+            |second, window| {
+                add_partitions(partitions, &window.partitions);
+                sink(WindowPart {
+                    flow,
+                    second,
+                    filed: Filed::During(window),
+                });
+            },
+        );
     }
 }
 
@@ -255,13 +274,27 @@ mod tests {
     fn shape() -> Arc<RunShape> {
         Arc::new(RunShape {
             flows: vec![
-                FlowShape { name: "shoppers".into(), events: vec![2, 0], unthrottled: false },
-                FlowShape { name: "flood".into(), events: vec![1], unthrottled: true },
+                FlowShape {
+                    name: "shoppers".into(),
+                    events: vec![2, 0],
+                    unthrottled: false,
+                },
+                FlowShape {
+                    name: "flood".into(),
+                    events: vec![1],
+                    unthrottled: true,
+                },
             ],
             events: vec!["view".into(), "bulk".into(), "order".into()],
             topics: vec![
-                TopicShape { name: "a".into(), partitions: 2 },
-                TopicShape { name: "b".into(), partitions: 3 },
+                TopicShape {
+                    name: "a".into(),
+                    partitions: 2,
+                },
+                TopicShape {
+                    name: "b".into(),
+                    partitions: 3,
+                },
             ],
             groups: vec![],
             warmup_ns: 2 * NS_PER_S,
@@ -270,7 +303,11 @@ mod tests {
     }
 
     fn sample(due_ns: u64, sent_ns: u64, acked_ns: u64) -> Sample {
-        Sample { due_ns, sent_ns, acked_ns }
+        Sample {
+            due_ns,
+            sent_ns,
+            acked_ns,
+        }
     }
 
     /// One simulated life of a thread: what it recorded, and the parts it handed over.
@@ -292,7 +329,11 @@ mod tests {
                 recorder.sent(due, sent);
                 truth.sent += 1;
                 // Most within 50 ms, some after seconds.
-                let most = if rng.random_bool(0.02) { 4 * NS_PER_S } else { 50_000_000 };
+                let most = if rng.random_bool(0.02) {
+                    4 * NS_PER_S
+                } else {
+                    50_000_000
+                };
                 open.push((sent + rng.random_range(0..most), due, sent));
             }
             due += rng.random_range(1..2_000_000);
@@ -301,13 +342,25 @@ mod tests {
                 if ends > now {
                     return true;
                 }
-                end(&mut recorder, &mut rng, &mut truth, &mut bytes, sample(due, sent, ends));
+                end(
+                    &mut recorder,
+                    &mut rng,
+                    &mut truth,
+                    &mut bytes,
+                    sample(due, sent, ends),
+                );
                 false
             });
             recorder.close(now, due, &mut |part| parts.push(part));
         }
         for (ends, due, sent) in open {
-            end(&mut recorder, &mut rng, &mut truth, &mut bytes, sample(due, sent, ends));
+            end(
+                &mut recorder,
+                &mut rng,
+                &mut truth,
+                &mut bytes,
+                sample(due, sent, ends),
+            );
         }
         recorder.close(20 * NS_PER_S, u64::MAX, &mut |part| parts.push(part));
         assert_eq!(recorder.account(), truth);
@@ -315,7 +368,13 @@ mod tests {
         (totals, parts, truth, bytes)
     }
 
-    fn end(recorder: &mut Recorder, rng: &mut crate::rng::Stream, truth: &mut Account, bytes: &mut u64, s: Sample) {
+    fn end(
+        recorder: &mut Recorder,
+        rng: &mut crate::rng::Stream,
+        truth: &mut Account,
+        bytes: &mut u64,
+        s: Sample,
+    ) {
         let event = if rng.random_bool(0.3) { 0 } else { 2 };
         match rng.random_range(0..100) {
             0 => {
@@ -343,7 +402,11 @@ mod tests {
             for part in &parts {
                 match &part.filed {
                     Filed::Due(w) => {
-                        assert_eq!(w.account().check(), Ok(()), "a window that is handed over is closed");
+                        assert_eq!(
+                            w.account().check(),
+                            Ok(()),
+                            "a window that is handed over is closed"
+                        );
                         due.merge(w);
                         due_seconds.push(part.second);
                     }
@@ -367,10 +430,19 @@ mod tests {
             assert_eq!(during.all().acknowledged, truth.acknowledged);
             assert_eq!(during.all().bytes, bytes);
             assert_eq!(all.bytes(), (bytes, truth.acknowledged * 5));
-            assert_eq!(totals.acknowledged_during.iter().sum::<u64>(), truth.acknowledged);
+            assert_eq!(
+                totals.acknowledged_during.iter().sum::<u64>(),
+                truth.acknowledged
+            );
             assert_eq!(totals.partitions, during.partitions);
-            assert_eq!(totals.partitions.iter().map(|p| p.records).sum::<u64>(), truth.acknowledged);
-            assert_eq!(totals.errors.get(&Failure(7)).copied().unwrap_or(0), truth.failed);
+            assert_eq!(
+                totals.partitions.iter().map(|p| p.records).sum::<u64>(),
+                truth.acknowledged
+            );
+            assert_eq!(
+                totals.errors.get(&Failure(7)).copied().unwrap_or(0),
+                truth.failed
+            );
             // Every second once, of either kind.
             for seconds in [&mut due_seconds, &mut during_seconds] {
                 seconds.sort_unstable();
@@ -384,13 +456,24 @@ mod tests {
         let mut r = Recorder::new(shape(), 0);
         r.due(1_200_000_000);
         r.sent(1_200_000_000, 3_000_000_000);
-        r.acknowledged(2, 0, 1, 4, 10, sample(1_200_000_000, 3_000_000_000, 5_700_000_000));
+        r.acknowledged(
+            2,
+            0,
+            1,
+            4,
+            10,
+            sample(1_200_000_000, 3_000_000_000, 5_700_000_000),
+        );
         let mut parts = Vec::new();
         let totals = r.finish(&mut |part| parts.push(part));
         for part in parts {
             match (part.second, part.filed) {
                 (1, Filed::Due(w)) => {
-                    assert_eq!(w.response().quantile_us(1.0, 0), Some(4_521_983), "4.5 s to 2 digits");
+                    assert_eq!(
+                        w.response().quantile_us(1.0, 0),
+                        Some(4_521_983),
+                        "4.5 s to 2 digits"
+                    );
                     assert_eq!(w.events[0].acknowledged, 1, "event 2 is the flow's first");
                     assert_eq!(w.service.max_us(), Some(2_703_359), "2.7 s");
                     assert_eq!(w.send_delay.max_us(), Some(1_802_239), "1.8 s");
@@ -429,7 +512,11 @@ mod tests {
         }
         assert_eq!(seconds, (1..100).collect::<Vec<u32>>());
         assert!(r.due.allocated() <= 3, "{} windows", r.due.allocated());
-        assert!(r.during.allocated() <= 3, "{} windows", r.during.allocated());
+        assert!(
+            r.during.allocated() <= 3,
+            "{} windows",
+            r.during.allocated()
+        );
         r.unresolved(0, 0);
         r.close(101 * NS_PER_S, u64::MAX, &mut |part| {
             if matches!(part.filed, Filed::Due(_)) {
@@ -457,10 +544,20 @@ mod tests {
         r.acknowledged(1, 0, 0, 0, 8, sample(5, 5, 3_000_005));
         let live = Live::new(&shape());
         r.live(1_000, &live.producer(1), Waiting::default());
-        assert!(live.quantile_us(1_000, Some(1), 0.5).is_some_and(|us| us >= 3_000));
+        assert!(
+            live.quantile_us(1_000, Some(1), 0.5)
+                .is_some_and(|us| us >= 3_000)
+        );
         let totals = r.finish(&mut |_| {});
         let all = totals.all();
-        assert_eq!((all.response().count, all.send_delay().count, all.service().count), (0, 0, 1));
+        assert_eq!(
+            (
+                all.response().count,
+                all.send_delay().count,
+                all.service().count
+            ),
+            (0, 0, 1)
+        );
         assert_eq!(all.account().check(), Ok(()));
     }
 

@@ -62,7 +62,11 @@ impl<W: Window> Ring<W> {
         let known = second
             .checked_sub(self.first)
             .is_some_and(|index| self.slots.get(index as usize) != Some(&DONE));
-        let second = if known { second } else { self.floor.max(self.first) };
+        let second = if known {
+            second
+        } else {
+            self.floor.max(self.first)
+        };
         let index = (second - self.first) as usize;
         self.reach(second + 1);
         if self.slots[index] < DONE {
@@ -89,7 +93,11 @@ impl<W: Window> Ring<W> {
         self.last = NOBODY;
         self.reach(end);
         self.floor = self.floor.max(end);
-        for index in 0..self.slots.len().min(end.saturating_sub(self.first) as usize) {
+        for index in 0..self
+            .slots
+            .len()
+            .min(end.saturating_sub(self.first) as usize)
+        {
             let (second, place) = (self.first + index as u32, self.slots[index]);
             match place {
                 DONE => continue,
@@ -133,7 +141,11 @@ mod tests {
         Ring::new(DuringWindow::new(1, 0))
     }
 
-    fn handed(ring: &mut Ring<DuringWindow>, end: u32, done: impl Fn(&DuringWindow) -> bool) -> Vec<(u32, u64)> {
+    fn handed(
+        ring: &mut Ring<DuringWindow>,
+        end: u32,
+        done: impl Fn(&DuringWindow) -> bool,
+    ) -> Vec<(u32, u64)> {
         let mut got = Vec::new();
         ring.hand_over(end, done, |second, w| got.push((second, w.sent)));
         got
@@ -176,6 +188,10 @@ mod tests {
             r.at(second + 1).sent = 1;
             handed(&mut r, second, |_| true);
         }
-        assert!(r.allocated() <= 4, "{} windows for a ring of three", r.allocated());
+        assert!(
+            r.allocated() <= 4,
+            "{} windows for a ring of three",
+            r.allocated()
+        );
     }
 }

@@ -56,7 +56,11 @@ impl RunShape {
                     unthrottled: flow.arrivals == Arrivals::Unthrottled,
                 })
                 .collect(),
-            events: scenario.events.iter().map(|event| event.name.clone()).collect(),
+            events: scenario
+                .events
+                .iter()
+                .map(|event| event.name.clone())
+                .collect(),
             topics: scenario
                 .topics
                 .iter()
@@ -65,7 +69,11 @@ impl RunShape {
                     partitions: topic.partitions,
                 })
                 .collect(),
-            groups: scenario.consumers.iter().map(|group| group.name.clone()).collect(),
+            groups: scenario
+                .consumers
+                .iter()
+                .map(|group| group.name.clone())
+                .collect(),
             warmup_ns: u64::try_from(scenario.time.warmup.as_nanos()).unwrap_or(u64::MAX),
             run_ns: scenario.time.run_ns(),
         }
@@ -115,7 +123,10 @@ mod tests {
 
     #[test]
     fn the_warm_up_ends_with_a_window() {
-        let shape = |warmup_ns| RunShape { warmup_ns, ..RunShape::default() };
+        let shape = |warmup_ns| RunShape {
+            warmup_ns,
+            ..RunShape::default()
+        };
         assert!(shape(0).is_warm(0));
         assert!(!shape(1).is_warm(0));
         let shape = shape(1_500_000_000);
@@ -125,8 +136,14 @@ mod tests {
 
     #[test]
     fn partitions_of_all_topics_stand_in_one_list() {
-        let topic = |partitions| TopicShape { name: String::new(), partitions };
-        let shape = RunShape { topics: vec![topic(3), topic(1), topic(12)], ..RunShape::default() };
+        let topic = |partitions| TopicShape {
+            name: String::new(),
+            partitions,
+        };
+        let shape = RunShape {
+            topics: vec![topic(3), topic(1), topic(12)],
+            ..RunShape::default()
+        };
         assert_eq!(shape.partition_starts(), (vec![0, 3, 4], 16));
     }
 }

@@ -8,7 +8,7 @@ use super::histogram::{TotalHistogram, rank};
 ///
 /// A quantile is null when it falls among the events that lie beyond (those without an acknowledgement), and so is `max_us`
 /// whenever there are any. `min_us` and `mean_us` are of the `count` events that have a time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Events with a time.
@@ -45,6 +45,11 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
+/// How many events have a time, where times are kept at all.
+pub(super) fn count(summary: &Option<Summary>) -> u64 {
+    summary.as_ref().map_or(0, |summary| summary.count)
+}
+
 impl Summary {
     /// The figures of `histogram`, with `beyond` events above it.
     pub fn new(histogram: TotalHistogram, beyond: u64) -> Summary {
@@ -66,7 +71,11 @@ impl Summary {
             p99_us: q(0.99),
             p999_us: q(0.999),
             p9999_us: q(0.9999),
-            max_us: if beyond == 0 { histogram.max_us() } else { None },
+            max_us: if beyond == 0 {
+                histogram.max_us()
+            } else {
+                None
+            },
             histogram,
         }
     }
@@ -100,7 +109,10 @@ mod tests {
     fn figures_of_a_known_distribution() {
         let s = Summary::new(thousand(), 0);
         assert_eq!((s.count, s.min_us, s.max_us), (1_000, Some(1), Some(1_000)));
-        assert_eq!((s.p50_us, s.p90_us, s.p99_us, s.p999_us), (Some(500), Some(900), Some(990), Some(999)));
+        assert_eq!(
+            (s.p50_us, s.p90_us, s.p99_us, s.p999_us),
+            (Some(500), Some(900), Some(990), Some(999))
+        );
         assert_eq!(s.p9999_us, Some(1_000));
         // The mean is 500.5; buckets below 2,048 µs are exact.
         assert_eq!(s.mean_us, Some(501));
@@ -117,7 +129,10 @@ mod tests {
     #[test]
     fn negative_times_lie_below_and_are_kept() {
         let s = Summary::with_negative(thousand(), 0, 1_000);
-        assert_eq!((s.quantile_us(0.5), s.quantile_us(0.75)), (Some(0), Some(500)));
+        assert_eq!(
+            (s.quantile_us(0.5), s.quantile_us(0.75)),
+            (Some(0), Some(500))
+        );
         assert_eq!((s.count, s.negative), (1_000, 1_000));
     }
 
@@ -125,20 +140,41 @@ mod tests {
     fn json_has_the_documented_fields_and_reads_back() {
         let s = Summary::new(thousand(), 2);
         let json = serde_json::to_value(&s).expect("serialises");
-        let mut names: Vec<&str> = json.as_object().expect("object").keys().map(String::as_str).collect();
+        let mut names: Vec<&str> = json
+            .as_object()
+            .expect("object")
+            .keys()
+            .map(String::as_str)
+            .collect();
         names.sort_unstable();
         let mut expected = [
-            "count", "beyond", "min_us", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us", "p9999_us", "max_us", "histogram",
+            "count",
+            "beyond",
+            "min_us",
+            "mean_us",
+            "p50_us",
+            "p90_us",
+            "p99_us",
+            "p999_us",
+            "p9999_us",
+            "max_us",
+            "histogram",
         ];
         expected.sort_unstable();
         assert_eq!(names, expected);
         assert!(json["p9999_us"].is_null());
-        assert_eq!(serde_json::from_value::<Summary>(json).expect("reads back"), s);
+        assert_eq!(
+            serde_json::from_value::<Summary>(json).expect("reads back"),
+            s
+        );
     }
 
     #[test]
     fn nothing_at_all_has_no_figures() {
         let s = Summary::new(TotalHistogram::new(), 0);
-        assert_eq!((s.count, s.p50_us, s.mean_us, s.max_us), (0, None, None, None));
+        assert_eq!(
+            (s.count, s.p50_us, s.mean_us, s.max_us),
+            (0, None, None, None)
+        );
     }
 }

@@ -76,15 +76,17 @@ impl Phase {
 
     /// Bytes of the values and of the keys of the acknowledged ones.
     pub fn bytes(&self) -> (u64, u64) {
-        self.events
-            .iter()
-            .fold((0, 0), |(values, keys), event| (values + event.bytes, keys + event.key_bytes))
+        self.events.iter().fold((0, 0), |(values, keys), event| {
+            (values + event.bytes, keys + event.key_bytes)
+        })
     }
 
     /// Response times: those of its events together; beyond lie all that were planned and not acknowledged.
     pub fn response(&self) -> Summary {
         let mut all = TotalHistogram::new();
-        self.events.iter().for_each(|event| all.merge(&event.response));
+        self.events
+            .iter()
+            .for_each(|event| all.merge(&event.response));
         let account = self.account();
         Summary::new(all, account.planned.saturating_sub(account.acknowledged))
     }
@@ -92,19 +94,28 @@ impl Phase {
     /// Service times; beyond lie those sent and not acknowledged.
     pub fn service(&self) -> Summary {
         let account = self.account();
-        Summary::new(self.service.clone(), account.sent.saturating_sub(account.acknowledged))
+        Summary::new(
+            self.service.clone(),
+            account.sent.saturating_sub(account.acknowledged),
+        )
     }
 
     /// Send delays; beyond lie those that were never sent.
     pub fn send_delay(&self) -> Summary {
         let account = self.account();
-        Summary::new(self.send_delay.clone(), account.planned.saturating_sub(account.sent))
+        Summary::new(
+            self.send_delay.clone(),
+            account.planned.saturating_sub(account.sent),
+        )
     }
 
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Phase) {
         self.offered += other.offered;
-        self.events.resize(self.events.len().max(other.events.len()), EventTotals::default());
+        self.events.resize(
+            self.events.len().max(other.events.len()),
+            EventTotals::default(),
+        );
         for (mine, theirs) in self.events.iter_mut().zip(&other.events) {
             mine.merge(theirs);
         }
@@ -144,14 +155,21 @@ impl FlowTotals {
     pub fn merge(&mut self, other: &FlowTotals) {
         self.warmup.merge(&other.warmup);
         self.warm.merge(&other.warm);
-        for (mine, theirs) in self.acknowledged_during.iter_mut().zip(other.acknowledged_during) {
+        for (mine, theirs) in self
+            .acknowledged_during
+            .iter_mut()
+            .zip(other.acknowledged_during)
+        {
             *mine += theirs;
         }
         add_partitions(&mut self.partitions, &other.partitions);
         for (failure, n) in &other.errors {
             *self.errors.entry(*failure).or_default() += n;
         }
-        self.ended = (self.ended.0.max(other.ended.0), self.ended.1.max(other.ended.1));
+        self.ended = (
+            self.ended.0.max(other.ended.0),
+            self.ended.1.max(other.ended.1),
+        );
     }
 }
 

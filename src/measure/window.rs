@@ -119,14 +119,19 @@ impl DueWindow {
     /// The flow's response times: those of its events together.
     pub fn response(&self) -> WindowHistogram {
         let mut all = WindowHistogram::new();
-        self.events.iter().for_each(|event| all.merge(&event.response));
+        self.events
+            .iter()
+            .for_each(|event| all.merge(&event.response));
         all
     }
 
     /// Adds another part of the same flow and second.
     pub fn merge(&mut self, other: &DueWindow) {
         self.offered += other.offered;
-        self.events.resize(self.events.len().max(other.events.len()), EventDue::default());
+        self.events.resize(
+            self.events.len().max(other.events.len()),
+            EventDue::default(),
+        );
         for (mine, theirs) in self.events.iter_mut().zip(&other.events) {
             mine.merge(theirs);
         }
@@ -179,7 +184,10 @@ impl DuringWindow {
     pub fn merge(&mut self, other: &DuringWindow) {
         self.sent += other.sent;
         self.failed += other.failed;
-        self.events.resize(self.events.len().max(other.events.len()), EventDuring::default());
+        self.events.resize(
+            self.events.len().max(other.events.len()),
+            EventDuring::default(),
+        );
         for (mine, theirs) in self.events.iter_mut().zip(&other.events) {
             mine.add(theirs);
         }
