@@ -10,7 +10,7 @@ use rand::RngExt as _;
 
 use super::Sample;
 use super::account::GroupAccount;
-use super::collect::{Collected, Collector, Report, SecondSample};
+use super::collect::{Collected, Collector, Report};
 use super::consumer_recorder::{ConsumerRecorder, Received};
 use super::health::Judge;
 use super::histogram::MergedHistogram;
@@ -19,10 +19,11 @@ use super::live::GroupLag;
 use super::machine::Machine;
 use super::recorder::Recorder;
 use super::run::{
-    FlowResult, GroupResult, Plan, RUN_FILE, RunFile, RunFileError, Target, Tool, Verdict,
-    WINDOWS_FILE,
+    FlowResult, GroupResult, Plan, RUN_FILE, RunFile, Target, Tool, Verdict, WINDOWS_FILE,
 };
+use super::run_io::RunFileError;
 use super::sampler::Observation;
+use super::second::SecondSample;
 use super::shape::{FlowShape, RunShape, TopicShape};
 use crate::clock::NS_PER_S;
 use crate::rng::{Purpose, stream};
