@@ -8,13 +8,29 @@
 //! ```
 
 pub mod account;
+pub mod client_stats;
 pub mod codec;
+pub mod collect;
+pub mod consumer_recorder;
+pub mod folder;
+pub mod health;
 pub mod histogram;
+pub mod line;
 pub mod live;
+pub mod machine;
+pub mod proc;
 pub mod recorder;
+mod results;
 mod ring;
+pub mod run;
+pub mod run_io;
+pub mod sampler;
+pub mod second;
 pub mod shape;
 pub mod summary;
+pub mod sums;
+#[cfg(test)]
+mod tests;
 pub mod totals;
 pub mod window;
 

@@ -8,7 +8,7 @@ use super::histogram::{TotalHistogram, rank};
 ///
 /// A quantile is null when it falls among the events that lie beyond (those without an acknowledgement), and so is `max_us`
 /// whenever there are any. `min_us` and `mean_us` are of the `count` events that have a time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Events with a time.
@@ -43,6 +43,11 @@ pub struct Summary {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+/// How many events have a time, where times are kept at all.
+pub(super) fn count(summary: &Option<Summary>) -> u64 {
+    summary.as_ref().map_or(0, |summary| summary.count)
 }
 
 impl Summary {

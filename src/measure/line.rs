@@ -1,0 +1,225 @@
+//! A line of `windows.jsonl`: one second of a run.
+//!
+//! ```text
+//! at_us      when the second begins, since the start of the load
+//! warm       false: it belongs to the warm-up
+//! marks      what happened to the run in it, in words
+//! flows      by name:
+//!              planned sent unsent lost acknowledged failed unresolved   of the events that came due in this second
+//!              queue_full                                               some of them waited for room in the client's queue
+//!              during { sent acknowledged failed bytes key_bytes }       in this second, whenever they were due
+//!              response service send_delay                              histograms of the events that came due in this second;
+//!                                                                       response and send_delay are null for unthrottled flows
+//! events     by name: acknowledged failed unresolved, during { acknowledged bytes key_bytes }, response
+//! consume    by group: end_to_end, negative (of the events that came due in this second),
+//!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled)
+//! partitions by topic, for each partition [records, bytes] acknowledged in this second
+//! client     what the clients told (`ClientFigures`), or null
+//! generator  what we used (`GeneratorSecond`), or null
+//! ```
+//!
+//! Histograms are HdrHistogram V2 deflate in base64: 1 µs to 1 h, 2 digits, unit 1 µs. `bytes` are value bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::client_stats::ClientFigures;
+use super::histogram::WindowHistogram;
+use super::sampler::Observation;
+
+/// One line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct WindowLine {
+    pub at_us: u64,
+    pub warm: bool,
+    pub marks: Vec<String>,
+    pub flows: BTreeMap<String, FlowLine>,
+    pub events: BTreeMap<String, EventLine>,
+    pub consume: BTreeMap<String, GroupLine>,
+    pub partitions: BTreeMap<String, Vec<(u64, u64)>>,
+    pub client: Option<ClientFigures>,
+    pub generator: Option<GeneratorSecond>,
+}
+
+/// A flow's part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct FlowLine {
+    pub planned: u64,
+    pub sent: u64,
+    pub unsent: u64,
+    pub lost: u64,
+    pub acknowledged: u64,
+    pub failed: u64,
+    pub unresolved: u64,
+    pub queue_full: bool,
+    pub during: FlowDuring,
+    pub response: Option<WindowHistogram>,
+    pub service: WindowHistogram,
+    pub send_delay: Option<WindowHistogram>,
+}
+
+/// What happened to a flow in the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct FlowDuring {
+    pub sent: u64,
+    pub acknowledged: u64,
+    pub failed: u64,
+    pub bytes: u64,
+    pub key_bytes: u64,
+}
+
+/// An event's part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct EventLine {
+    pub acknowledged: u64,
+    pub failed: u64,
+    pub unresolved: u64,
+    pub during: EventLineDuring,
+    pub response: WindowHistogram,
+}
+
+/// What happened to an event's kind in the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct EventLineDuring {
+    pub acknowledged: u64,
+    pub bytes: u64,
+    pub key_bytes: u64,
+}
+
+/// A group's part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct GroupLine {
+    pub end_to_end: WindowHistogram,
+    pub negative: u64,
+    pub during: GroupDuring,
+    pub lag_records: Option<u64>,
+    pub lag_us: Option<u64>,
+}
+
+/// What a group received in the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct GroupDuring {
+    pub records: u64,
+    pub bytes: u64,
+    pub again: u64,
+    pub corrupt: u64,
+    pub foreign: u64,
+}
+
+/// What the generator used of its machine in the second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorSecond {
+    /// Cores used by all its threads.
+    pub cpu_cores: f64,
+    /// The busiest of its threads.
+    pub busiest: String,
+    /// Share of a core the busiest used.
+    pub busiest_core: f64,
+    /// The largest share of the time that one of the producer and consumer threads waited for a core.
+    pub run_queue_delay: f64,
+    /// How often the cgroup's quota stopped it.
+    pub throttled: u64,
+    /// Share of the machine's time the hypervisor gave to others.
+    pub steal: f64,
+    /// Memory in RAM.
+    pub rss_bytes: u64,
+}
+
+impl GeneratorSecond {
+    /// The line's extract of an observation.
+    pub fn of(seen: &Observation) -> GeneratorSecond {
+        let busiest = seen.threads.iter().max_by(|a, b| a.cpu.total_cmp(&b.cpu));
+        GeneratorSecond {
+            cpu_cores: rounded(seen.cpu_cores),
+            busiest: busiest
+                .map(|thread| thread.name.clone())
+                .unwrap_or_default(),
+            busiest_core: rounded(busiest.map_or(0.0, |thread| thread.cpu)),
+            run_queue_delay: rounded(seen.worst_wait()),
+            throttled: seen.throttled,
+            steal: rounded(seen.steal),
+            rss_bytes: seen.rss_bytes,
+        }
+    }
+}
+
+/// Four decimals: more would be noise, in every line of a long file.
+fn rounded(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4
+}
+
+/// A `windows.jsonl` that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Not there, or not readable.
+    #[error("can't read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line that is none of ours.
+    #[error("{path}, line {line}: {source}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Reads a `windows.jsonl` line by line. A last line that was cut short (the run was killed while it was written) is left out.
+///
+/// # Errors
+/// When the file can't be opened; each item is an error when its line can't be read.
+pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<WindowLine, ReadError>>, ReadError> {
+    let io = {
+        let path = path.to_owned();
+        move |source| ReadError::Io {
+            path: path.clone(),
+            source,
+        }
+    };
+    let mut from = BufReader::new(File::open(path).map_err(&io)?);
+    let path = path.to_owned();
+    let mut number = 0;
+    Ok(std::iter::from_fn(move || {
+        let mut text = String::new();
+        match from.read_line(&mut text) {
+            Ok(0) => return None,
+            Ok(_) if !text.ends_with('\n') => return None,
+            Ok(_) => {}
+            Err(error) => return Some(Err(io(error))),
+        }
+        number += 1;
+        Some(
+            serde_json::from_str(&text).map_err(|source| ReadError::Line {
+                path: path.clone(),
+                line: number,
+                source,
+            }),
+        )
+    }))
+}
