@@ -1,14 +1,23 @@
 //! What it means: SLOs and the verdict. Pure.
 
+pub mod gather;
+pub mod judge;
 pub mod slo;
 pub mod steady;
 pub mod verdict;
-pub mod windows;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use crate::measure::account::{Account, GroupAccount};
+    use crate::measure::histogram::TotalHistogram;
+    use crate::measure::machine::Machine;
+    use crate::measure::run::{
+        FlowResult, Generator, GroupResult, Plan, RunFile, Target, Tool, Verdict,
+    };
+    use crate::measure::summary::Summary;
     use crate::scenario::{
         Abort, Arrivals, Consume, Event, Flow, Key, Scenario, StampPlace, Time, Topic, Value,
     };
@@ -82,5 +91,65 @@ mod tests {
             work: Duration::ZERO,
             client: vec![],
         }
+    }
+
+    /// What became of it: 1,000 events of each flow, all of them acknowledged within a millisecond and seen by both groups.
+    pub(super) fn run_file() -> RunFile {
+        RunFile {
+            format: 1,
+            tool: Tool::default(),
+            id: "test".to_owned(),
+            started: "2026-11-27T08:00:00.000Z".to_owned(),
+            elapsed_us: 60_000_000,
+            plan: Plan::default(),
+            machine: Machine::default(),
+            target: Target {
+                kind: "kafka".to_owned(),
+                ..Target::default()
+            },
+            verdict: Verdict::Invalid,
+            reasons: vec![],
+            slos: vec![],
+            flows: ["shoppers", "robots"]
+                .map(|name| (name.to_owned(), flow_result()))
+                .into(),
+            events: BTreeMap::new(),
+            consume: ["analytics", "audit"]
+                .map(|name| (name.to_owned(), group_result()))
+                .into(),
+            partitions: BTreeMap::new(),
+            actions: vec![],
+            generator: Generator::default(),
+        }
+    }
+
+    fn thousand() -> Summary {
+        let mut times = TotalHistogram::new();
+        (0..1_000).for_each(|us| times.record_us(us));
+        Summary::new(times, 0)
+    }
+
+    fn flow_result() -> FlowResult {
+        FlowResult {
+            account: Account {
+                planned: 1_000,
+                sent: 1_000,
+                acknowledged: 1_000,
+                ..Account::default()
+            },
+            response: Some(thousand()),
+            service: thousand(),
+            send_delay: Some(thousand()),
+            ..FlowResult::default()
+        }
+    }
+
+    fn group_result() -> GroupResult {
+        let account = GroupAccount {
+            acknowledged: 2_000,
+            consumed: 2_000,
+            ..GroupAccount::default()
+        };
+        GroupResult::new(&account, thousand(), 0)
     }
 }

@@ -225,7 +225,7 @@ fn is_worse(limit: Limit, figure: Figure, than: Figure) -> bool {
     rank(figure) > rank(than)
 }
 
-fn subject_name(scenario: &Scenario, subject: Option<Subject>) -> &str {
+pub(super) fn subject_name(scenario: &Scenario, subject: Option<Subject>) -> &str {
     match subject {
         Some(Subject::Flow(i)) => &scenario.flows[i].name,
         Some(Subject::Event(i)) => &scenario.events[i].name,

@@ -14,7 +14,7 @@ pub struct Backlog {
 }
 
 /// Readings older than this many seconds before the last say nothing about the end.
-const LAST_S: f64 = 15.0;
+pub(super) const LAST_S: f64 = 15.0;
 /// Growth below this share of the offered load is no growth worth a word.
 const WORTH_SAYING: f64 = 0.005;
 

@@ -3,22 +3,12 @@
 //! A finding has a [`Kind`], a kind has a [`Weight`], and the heaviest weight decides both verdict and exit code. So the
 //! precedence (unusable cluster, loss, invalid, missed) stands in one place: the order of [`Weight`]'s variants.
 
+use crate::measure::run::Verdict;
 use crate::measure::units;
 use crate::scenario::{Metric, Subject};
 
 use super::slo::{Figure, Row};
 use super::steady::Backlog;
-
-/// What a run proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every SLO held.
-    Pass,
-    /// The cluster missed an SLO, or lost, corrupted or reordered records.
-    Fail,
-    /// The run proves nothing: the generator was the limit, or the run is incomplete.
-    Invalid,
-}
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

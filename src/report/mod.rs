@@ -3,3 +3,4 @@
 pub mod progress;
 mod table;
 pub mod term;
+pub mod text;
