@@ -1,1 +1,4 @@
 //! One file for each subcommand.
+
+pub mod completions;
+pub mod scenarios;

@@ -3,8 +3,57 @@
 //! Only [`load`] makes a [`Scenario`], so whoever holds one may believe it: every name resolves, every number is possible.
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
+mod check;
+pub mod hash;
+mod overrides;
+mod presets;
+mod problem;
+pub mod quantity;
+mod read;
+mod scalar;
+mod text;
+mod wire;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use overrides::Overrides;
+pub use presets::{PRESETS, Preset, Source};
+pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
+
+use text::{Findings, Texts};
+
+#[cfg(test)]
+mod tests;
+
+/// A scenario, and what is suspicious about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The checked scenario.
+    pub scenario: Scenario,
+    /// Things that are legal and hardly meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a scenario, with what the command line changes, and checks all of it.
+///
+/// # Errors
+/// All errors of the file and the overrides, each with its place.
+pub fn load(source: &Source, overrides: &Overrides) -> Result<Loaded, ScenarioErrors> {
+    let mut texts = Texts::default();
+    let base = texts.add(&source.name(), source.text()?);
+    let edits = overrides.edits(&mut texts);
+    let mut findings = Findings::new(&texts);
+    let mut root = text::parse(&mut findings, base);
+    overrides::apply(&mut findings, &mut root, &edits);
+    let effective = text::effective(&root);
+    let scenario = check::scenario(&mut findings, &root, source, effective);
+    let (problems, warnings) = findings.finish();
+    match scenario {
+        Some(scenario) if problems.is_empty() => Ok(Loaded { scenario, warnings }),
+        _ => Err(ScenarioErrors { problems }),
+    }
+}
 
 /// A client's or a topic's properties, in the order they were given; the last of a name wins.
 pub type Properties = Vec<(String, String)>;
@@ -151,6 +200,72 @@ pub enum FakeKind {
     Sentence,
     Color,
     CreditCard,
+}
+
+impl FakeKind {
+    /// The words for the kinds in scenario files, in the order of the kinds; then those of the kinds with settings.
+    pub const NAMES: &'static [&'static str] = &[
+        "name",
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "company",
+        "product",
+        "city",
+        "street",
+        "postcode",
+        "state",
+        "country",
+        "country_code",
+        "currency_code",
+        "ipv4",
+        "user_agent",
+        "url",
+        "word",
+        "sentence",
+        "color",
+        "credit_card",
+        "int",
+        "decimal",
+        "choice",
+    ];
+
+    /// All kinds, in the order of [`FakeKind::NAMES`].
+    pub const ALL: [FakeKind; 21] = [
+        FakeKind::Name,
+        FakeKind::FirstName,
+        FakeKind::LastName,
+        FakeKind::Email,
+        FakeKind::Phone,
+        FakeKind::Company,
+        FakeKind::Product,
+        FakeKind::City,
+        FakeKind::Street,
+        FakeKind::Postcode,
+        FakeKind::State,
+        FakeKind::Country,
+        FakeKind::CountryCode,
+        FakeKind::CurrencyCode,
+        FakeKind::Ipv4,
+        FakeKind::UserAgent,
+        FakeKind::Url,
+        FakeKind::Word,
+        FakeKind::Sentence,
+        FakeKind::Color,
+        FakeKind::CreditCard,
+    ];
+
+    /// The kind that a scenario file calls so.
+    pub fn from_name(name: &str) -> Option<FakeKind> {
+        let index = FakeKind::NAMES.iter().position(|n| *n == name)?;
+        FakeKind::ALL.get(index).copied()
+    }
+
+    /// What a scenario file calls it.
+    pub fn name(self) -> &'static str {
+        FakeKind::NAMES[self as usize]
+    }
 }
 
 /// A topic written to.
