@@ -4,6 +4,7 @@
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
 mod check;
+mod fake_kind;
 pub mod hash;
 mod overrides;
 mod presets;
@@ -13,10 +14,12 @@ mod read;
 mod scalar;
 mod text;
 mod wire;
+mod wire_values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use fake_kind::FakeKind;
 pub use overrides::Overrides;
 pub use presets::{PRESETS, Preset, Source};
 pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
@@ -104,7 +107,7 @@ pub struct Time {
     pub span: Duration,
     /// The part that is run, as simulated offsets from `starts`.
     pub play: (Duration, Duration),
-    /// Simulated seconds in a real one. At least 1 in files; `--fit` may set less.
+    /// Simulated seconds in a real one. Above 0; below 1 is slow motion.
     pub compress: f64,
     /// Real time at the beginning whose windows are labelled as warm-up.
     pub warmup: Duration,
@@ -165,7 +168,7 @@ pub struct Field {
 /// Where a field's values come from.
 #[derive(Clone, Debug)]
 pub enum FieldKind {
-    /// A kind of realistic value (`company`, `email`...): one of `traffic`'s `FAKE_KINDS`.
+    /// A kind of realistic value (`company`, `email`...): one of [`FakeKind::NAMES`].
     Fake(FakeKind),
     /// A whole number, both ends included.
     Int(i64, i64),
@@ -173,99 +176,6 @@ pub enum FieldKind {
     Decimal(f64, f64),
     /// One of these, by weight.
     Choice(Vec<(String, f64)>),
-}
-
-/// The kinds of realistic value that a field can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum FakeKind {
-    Name,
-    FirstName,
-    LastName,
-    Email,
-    Phone,
-    Company,
-    Product,
-    City,
-    Street,
-    Postcode,
-    State,
-    Country,
-    CountryCode,
-    CurrencyCode,
-    Ipv4,
-    UserAgent,
-    Url,
-    Word,
-    Sentence,
-    Color,
-    CreditCard,
-}
-
-impl FakeKind {
-    /// The words for the kinds in scenario files, in the order of the kinds; then those of the kinds with settings.
-    pub const NAMES: &'static [&'static str] = &[
-        "name",
-        "first_name",
-        "last_name",
-        "email",
-        "phone",
-        "company",
-        "product",
-        "city",
-        "street",
-        "postcode",
-        "state",
-        "country",
-        "country_code",
-        "currency_code",
-        "ipv4",
-        "user_agent",
-        "url",
-        "word",
-        "sentence",
-        "color",
-        "credit_card",
-        "int",
-        "decimal",
-        "choice",
-    ];
-
-    /// All kinds, in the order of [`FakeKind::NAMES`].
-    pub const ALL: [FakeKind; 21] = [
-        FakeKind::Name,
-        FakeKind::FirstName,
-        FakeKind::LastName,
-        FakeKind::Email,
-        FakeKind::Phone,
-        FakeKind::Company,
-        FakeKind::Product,
-        FakeKind::City,
-        FakeKind::Street,
-        FakeKind::Postcode,
-        FakeKind::State,
-        FakeKind::Country,
-        FakeKind::CountryCode,
-        FakeKind::CurrencyCode,
-        FakeKind::Ipv4,
-        FakeKind::UserAgent,
-        FakeKind::Url,
-        FakeKind::Word,
-        FakeKind::Sentence,
-        FakeKind::Color,
-        FakeKind::CreditCard,
-    ];
-
-    /// The kind that a scenario file calls so.
-    pub fn from_name(name: &str) -> Option<FakeKind> {
-        let index = FakeKind::NAMES.iter().position(|n| *n == name)?;
-        FakeKind::ALL.get(index).copied()
-    }
-
-    /// What a scenario file calls it.
-    pub fn name(self) -> &'static str {
-        FakeKind::NAMES[self as usize]
-    }
 }
 
 /// A topic written to.

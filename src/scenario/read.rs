@@ -203,17 +203,47 @@ pub(super) fn unknown_word(
     what: &str,
     known: &[&str],
 ) {
+    // A word that comes later is still the right one when it is the nearest; read again, the file is told so.
     let near = nearest(word, known.iter().copied());
     let problem = findings.error(span, format!("unknown word `{word}` in {what}"));
     problem.label = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "not known here".into(),
     };
+    let known: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|k| !comes_later(what, k))
+        .collect();
     if !known.is_empty() {
         problem.help = Some(format!("known here: {}", known.join(", ")));
     }
     findings.is_certain();
 }
+
+/// Whether a word of the language is not supported yet, and better not suggested.
+fn comes_later(what: &str, word: &str) -> bool {
+    LATER_WORDS
+        .iter()
+        .any(|(table, words)| what.starts_with(table) && words.contains(&word))
+}
+
+/// Words that this version reads only to say that they come later, by table.
+const LATER_WORDS: &[(&str, &[&str])] = &[
+    ("[time", &["history"]),
+    ("[pool", &["of", "flash"]),
+    ("[event", &["defects"]),
+    (
+        "[flow",
+        &[
+            "journey", "start", "defects", "bursty", "batch", "periodic", "closed", "trace",
+        ],
+    ),
+    (
+        "[[slo",
+        &["limit", "after", "drain", "recovery", "time_above"],
+    ),
+];
 
 /// serde's names of types, as TOML's users call them.
 fn plain_words(text: &str) -> String {

@@ -2,10 +2,10 @@
 
 use super::super::Properties;
 use super::super::text::Findings;
-use super::super::wire;
+use super::super::wire_values::Properties as Wire;
 
 /// Properties of a producer or consumer.
-pub(super) fn producer(findings: &mut Findings<'_>, wire: &wire::Properties) -> Properties {
+pub(super) fn producer(findings: &mut Findings<'_>, wire: &Wire) -> Properties {
     for property in &wire.0 {
         if secret(&property.name) && !reference(&property.value) {
             findings.hide(property.value_span.clone());
@@ -30,7 +30,7 @@ pub(super) fn producer(findings: &mut Findings<'_>, wire: &wire::Properties) -> 
 }
 
 /// Properties as they stand.
-pub(super) fn plain(wire: &wire::Properties) -> Properties {
+pub(super) fn plain(wire: &Wire) -> Properties {
     wire.0
         .iter()
         .map(|p| (p.name.clone(), p.value.clone()))

@@ -7,7 +7,8 @@ use toml::Spanned;
 use super::super::quantity::{Count, Rate};
 use super::super::scalar::Names;
 use super::super::text::{Findings, Span};
-use super::super::wire::{self, Mix};
+use super::super::wire;
+use super::super::wire_values::Mix;
 use super::super::{Arrivals, Consume, Fixes, Flow, Height, Shape, Time};
 use super::{Table, bounded, client, events::shares, need, resolve, shapes};
 

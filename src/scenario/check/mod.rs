@@ -3,6 +3,7 @@
 mod client;
 mod events;
 mod flows;
+mod metrics;
 mod shapes;
 mod slos;
 pub(super) mod time;
