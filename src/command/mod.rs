@@ -2,3 +2,5 @@
 
 pub mod clean;
 pub mod confirm;
+pub mod completions;
+pub mod scenarios;

@@ -3,8 +3,60 @@
 //! Only [`load`] makes a [`Scenario`], so whoever holds one may believe it: every name resolves, every number is possible.
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
+mod check;
+mod fake_kind;
+pub mod hash;
+mod overrides;
+mod presets;
+mod problem;
+pub mod quantity;
+mod read;
+mod scalar;
+mod text;
+mod wire;
+mod wire_values;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use fake_kind::FakeKind;
+pub use overrides::Overrides;
+pub use presets::{PRESETS, Preset, Source};
+pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
+
+use text::{Findings, Texts};
+
+#[cfg(test)]
+mod tests;
+
+/// A scenario, and what is suspicious about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The checked scenario.
+    pub scenario: Scenario,
+    /// Things that are legal and hardly meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a scenario, with what the command line changes, and checks all of it.
+///
+/// # Errors
+/// All errors of the file and the overrides, each with its place.
+pub fn load(source: &Source, overrides: &Overrides) -> Result<Loaded, ScenarioErrors> {
+    let mut texts = Texts::default();
+    let base = texts.add(&source.name(), source.text()?);
+    let edits = overrides.edits(&mut texts);
+    let mut findings = Findings::new(&texts);
+    let mut root = text::parse(&mut findings, base);
+    overrides::apply(&mut findings, &mut root, &edits);
+    let effective = text::effective(&root);
+    let scenario = check::scenario(&mut findings, &root, source, effective);
+    let (problems, warnings) = findings.finish();
+    match scenario {
+        Some(scenario) if problems.is_empty() => Ok(Loaded { scenario, warnings }),
+        _ => Err(ScenarioErrors { problems }),
+    }
+}
 
 /// A client's or a topic's properties, in the order they were given; the last of a name wins.
 pub type Properties = Vec<(String, String)>;
@@ -55,7 +107,7 @@ pub struct Time {
     pub span: Duration,
     /// The part that is run, as simulated offsets from `starts`.
     pub play: (Duration, Duration),
-    /// Simulated seconds in a real one. At least 1 in files; `--fit` may set less.
+    /// Simulated seconds in a real one. Above 0; below 1 is slow motion.
     pub compress: f64,
     /// Real time at the beginning whose windows are labelled as warm-up.
     pub warmup: Duration,
@@ -116,7 +168,7 @@ pub struct Field {
 /// Where a field's values come from.
 #[derive(Clone, Debug)]
 pub enum FieldKind {
-    /// A kind of realistic value (`company`, `email`...): one of `traffic`'s `FAKE_KINDS`.
+    /// A kind of realistic value (`company`, `email`...): one of [`FakeKind::NAMES`].
     Fake(FakeKind),
     /// A whole number, both ends included.
     Int(i64, i64),
@@ -124,33 +176,6 @@ pub enum FieldKind {
     Decimal(f64, f64),
     /// One of these, by weight.
     Choice(Vec<(String, f64)>),
-}
-
-/// The kinds of realistic value that a field can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum FakeKind {
-    Name,
-    FirstName,
-    LastName,
-    Email,
-    Phone,
-    Company,
-    Product,
-    City,
-    Street,
-    Postcode,
-    State,
-    Country,
-    CountryCode,
-    CurrencyCode,
-    Ipv4,
-    UserAgent,
-    Url,
-    Word,
-    Sentence,
-    Color,
-    CreditCard,
 }
 
 /// A topic written to.
