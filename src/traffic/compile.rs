@@ -1,14 +1,14 @@
-//! From a template's text to its operations; every mistake is found and shown at its place.
+//! From a template's text to its steps; every mistake is found and shown at its place.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::choice::{Choice, Repeats};
 use super::field::escape;
+use super::pen::SLACK;
 use super::problem::{Place, Problem, nearest};
 use super::syntax::{Blank, Mode, Piece, Word, cut};
-use super::template::{Lines, MOST_LINES, Op, Template, Words};
-use super::text::SLACK;
+use super::template::{Lines, MOST_LINES, Op, Step, Template, Words};
 use crate::scenario::{Pool, TemplateText};
 
 /// A template, and where in its text everything came from.
@@ -20,9 +20,9 @@ pub(super) struct Compiled {
 /// Where in the template's text everything came from: bytes of it.
 #[derive(Default)]
 pub(super) struct Origins {
-    /// For each of [`Template::ops`].
-    pub ops: Vec<Range<usize>>,
-    /// For each operation of each of [`Template::lines`].
+    /// For the operation of each of [`Template::steps`].
+    pub steps: Vec<Range<usize>>,
+    /// For that of each step of each of [`Template::lines`].
     pub lines: Vec<Vec<Range<usize>>>,
     /// For each byte of [`Template::text`].
     pub text: Vec<usize>,
@@ -46,6 +46,7 @@ pub(super) fn compile(
         origins: Origins::default(),
         draws: BTreeSet::new(),
         open: None,
+        pending: (0, 0),
         refused: 0,
         padding: 0.0,
     };
@@ -101,7 +102,7 @@ const USAGE: [(&str, &str); 8] = [
     ),
 ];
 
-const MOST_PAD: usize = 10_000_000;
+const MOST_PAD: u32 = 10_000_000;
 
 /// The most bytes of pads that an event may have on average, its lines counted. Brokers refuse records far smaller than this.
 const MOST_PADDING: f64 = 20e6;
@@ -118,6 +119,8 @@ struct Compiler<'a> {
     origins: Origins,
     draws: BTreeSet<usize>,
     open: Option<Open>,
+    /// The text since the last blank: start and length in [`Template::text`].
+    pending: (usize, usize),
     /// Lines that were refused and whose end is still to come.
     refused: usize,
     /// Bytes of pads in an event, on average.
@@ -127,8 +130,10 @@ struct Compiler<'a> {
 /// Lines that have begun.
 struct Open {
     at: Range<usize>,
+    /// The text before them.
+    before: (usize, usize),
     mean: f64,
-    ops: Vec<Op>,
+    steps: Vec<Step>,
     origins: Vec<Range<usize>>,
     draws: BTreeSet<usize>,
 }
@@ -152,35 +157,39 @@ impl Compiler<'_> {
 
     fn push(&mut self, op: Op, at: Range<usize>) {
         if let Op::Pad(len) = op {
-            self.padding += len as f64 * self.open.as_ref().map_or(1.0, |open| open.mean);
+            self.padding += f64::from(len) * self.open.as_ref().map_or(1.0, |open| open.mean);
         }
-        let (ops, origins) = match &mut self.open {
-            Some(open) => (&mut open.ops, &mut open.origins),
-            None => (&mut self.template.ops, &mut self.origins.ops),
+        let text = self.take_pending();
+        let (steps, origins) = match &mut self.open {
+            Some(open) => (&mut open.steps, &mut open.origins),
+            None => (&mut self.template.steps, &mut self.origins.steps),
         };
-        ops.push(op);
+        steps.push(Step {
+            start: text.0 as u32,
+            len: text.1 as u32,
+            op,
+        });
         origins.push(at);
     }
 
+    fn take_pending(&mut self) -> (usize, usize) {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Makes a step of the text that no blank follows.
+    fn flush(&mut self, at: usize) {
+        if self.pending.1 > 0 {
+            self.push(Op::Nothing, at..at);
+        }
+    }
+
     fn text(&mut self, from: usize, bytes: &[u8]) {
-        let start = self.template.text.len();
+        if self.pending.1 == 0 {
+            self.pending.0 = self.template.text.len();
+        }
         self.template.text.extend_from_slice(bytes);
         self.origins.text.extend(from..from + bytes.len());
-        let ops = match &mut self.open {
-            Some(open) => &mut open.ops,
-            None => &mut self.template.ops,
-        };
-        match ops.last_mut() {
-            // Only whitespace lies between: one text.
-            Some(Op::Text { start: first, len }) if *first + *len == start => *len += bytes.len(),
-            _ => self.push(
-                Op::Text {
-                    start,
-                    len: bytes.len(),
-                },
-                from..from + bytes.len(),
-            ),
-        }
+        self.pending.1 += bytes.len();
     }
 
     fn blank(&mut self, blank: &Blank) {
@@ -225,7 +234,7 @@ impl Compiler<'_> {
         let pick = within + number;
         let Some(field) = field else {
             draws.insert(number);
-            return self.push(Op::Id(pick), blank.at.clone());
+            return self.push(Op::Id(pick as u32), blank.at.clone());
         };
         let fields = &self.pools[number].fields;
         let Some(at) = fields.iter().position(|f| f.name == field) else {
@@ -241,9 +250,9 @@ impl Compiler<'_> {
         draws.insert(number);
         self.push(
             Op::Field {
-                pick,
-                pool: number,
-                field: at,
+                pick: pick as u32,
+                pool: number as u32,
+                field: at as u32,
                 quoted: blank.quoted,
             },
             blank.at.clone(),
@@ -298,7 +307,7 @@ impl Compiler<'_> {
             self.origins
                 .text
                 .resize(self.template.text.len(), word.at.start);
-            words.push(start..self.template.text.len());
+            words.push((start as u32, text.len() as u32));
         }
         let total: f64 = weights.iter().sum();
         if total <= 0.0 || !total.is_finite() {
@@ -306,7 +315,7 @@ impl Compiler<'_> {
         }
         let choice = Choice::new(weights.into_iter());
         self.template.choices.push(Words { choice, words });
-        Some(Op::Choice(self.template.choices.len() - 1))
+        Some(Op::Choice(self.template.choices.len() as u32 - 1))
     }
 
     fn open_lines(&mut self, blank: &Blank) {
@@ -330,11 +339,13 @@ impl Compiler<'_> {
         if mean.is_none() {
             self.usage(blank);
         }
+        let before = self.take_pending();
         // Opened all the same, so that `{{/lines}}` is not a second mistake.
         self.open = Some(Open {
             at: blank.at.clone(),
+            before,
             mean: mean.unwrap_or(1.0),
-            ops: Vec::new(),
+            steps: Vec::new(),
             origins: Vec::new(),
             draws: BTreeSet::new(),
         });
@@ -346,6 +357,7 @@ impl Compiler<'_> {
             self.refused -= 1;
             return;
         }
+        self.flush(blank.at.start);
         let Some(open) = self.open.take() else {
             let message = "`{{/lines}}` closes nothing; `{{#lines 2}}` must stand before it";
             return self.problem(blank.at.clone(), message.to_owned(), None);
@@ -356,13 +368,15 @@ impl Compiler<'_> {
         self.template.lines.push(Lines {
             repeats: Repeats::new(open.mean),
             draws: open.draws.into_iter().collect(),
-            ops: open.ops,
+            steps: open.steps,
         });
         self.origins.lines.push(open.origins);
-        self.push(Op::Lines(self.template.lines.len() - 1), open.at);
+        self.pending = open.before;
+        self.push(Op::Lines(self.template.lines.len() as u32 - 1), open.at);
     }
 
     fn finish(&mut self) {
+        self.flush(self.source.text.len());
         if let Some(open) = self.open.take() {
             let message = "these lines are never closed: `{{/lines}}` is missing";
             self.problem(open.at, message.to_owned(), None);
@@ -418,6 +432,6 @@ fn pad(words: &[Word]) -> Option<Op> {
     let [len] = words else {
         return None;
     };
-    let len: usize = len.text.replace('_', "").parse().ok()?;
+    let len: u32 = len.text.replace('_', "").parse().ok()?;
     (len <= MOST_PAD).then_some(Op::Pad(len))
 }

@@ -12,13 +12,18 @@ use fake::faker::phone_number::en as phone;
 use rand::Rng;
 
 use super::choice::Choice;
+use super::pen::Pen;
 use super::skew::below;
-use super::text::{SLACK, put, put_hundredths, put_i64};
+use super::texts::Texts;
 use crate::rng::{Purpose, Stream, hash, stream};
 use crate::scenario::{FakeKind, FieldKind, Pool as PoolSpec};
 
-/// The most texts that are rendered for a field. Ids beyond that many share them.
+/// The most texts that are rendered for a field: in a pool of at most so many, each id has its own.
 pub const MOST_VARIANTS: u64 = 16_384;
+
+/// How many texts the ids of a greater pool share. Picks of great pools are spread so widely that all texts are in use all the time,
+/// and what the caches don't hold costs more than all else of an event: with 16,384, orders took twice as long.
+pub const SHARED_VARIANTS: u64 = 4_096;
 
 /// The texts of one field, as they stand outside JSON strings and inside.
 pub(super) struct Field {
@@ -36,66 +41,29 @@ impl Field {
         let place = (numbers.0 as u64) << 32 | numbers.1 as u64;
         let mut rng = stream(seed, Purpose::Variants, numbers.0 as u64, numbers.1 as u64);
         let source = Source::new(kind);
-        let (mut raw, mut escaped) = (Texts::default(), Texts::default());
-        let mut text = String::new();
-        for _ in 0..pool.count.min(MOST_VARIANTS) {
-            text.clear();
-            source.write(&mut rng, &mut text);
-            raw.push(text.as_bytes());
-            escaped.push(escape(&text).as_bytes());
-        }
-        raw.close();
-        escaped.close();
+        let shared = pool.count > MOST_VARIANTS;
+        let variants = if shared { SHARED_VARIANTS } else { pool.count };
+        let raw: Vec<String> = (0..variants).map(|_| source.write(&mut rng)).collect();
+        let escaped: Vec<String> = raw.iter().map(|text| escape(text)).collect();
         Field {
-            escaped: (escaped.arena != raw.arena).then_some(escaped),
-            raw,
-            shared: (pool.count > MOST_VARIANTS).then(|| hash(seed, Purpose::VariantOfId, place)),
+            escaped: (escaped != raw).then(|| Texts::new(&escaped)),
+            raw: Texts::new(&raw),
+            shared: shared.then(|| hash(seed, Purpose::VariantOfId, place)),
         }
     }
 
-    /// Appends the text of an id (within the pool's count).
-    #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, id: u64, quoted: bool) {
+    /// Writes the text of an id (within the pool's count).
+    #[inline(always)]
+    pub(super) fn put(&self, pen: &mut Pen<'_>, id: u64, quoted: bool) {
         let variant = match self.shared {
-            Some(root) => below(hash(root, Purpose::VariantOfId, id), MOST_VARIANTS),
+            Some(root) => below(hash(root, Purpose::VariantOfId, id), SHARED_VARIANTS),
             None => id - 1,
         };
         let texts = match &self.escaped {
             Some(escaped) if quoted => escaped,
             _ => &self.raw,
         };
-        let (start, end) = (
-            texts.ends[variant as usize] as usize,
-            texts.ends[variant as usize + 1] as usize,
-        );
-        put(out, &texts.arena, start, end - start);
-    }
-}
-
-/// Texts one behind the other, so that looking one up touches two places of memory only.
-struct Texts {
-    arena: Vec<u8>,
-    /// Where each begins; the last is where the last ends.
-    ends: Vec<u32>,
-}
-
-impl Default for Texts {
-    fn default() -> Texts {
-        Texts {
-            arena: Vec::new(),
-            ends: vec![0],
-        }
-    }
-}
-
-impl Texts {
-    fn push(&mut self, text: &[u8]) {
-        self.arena.extend_from_slice(text);
-        self.ends.push(self.arena.len() as u32);
-    }
-
-    fn close(&mut self) {
-        self.arena.resize(self.arena.len() + SLACK, 0);
+        texts.put(pen, variant as usize);
     }
 }
 
@@ -130,16 +98,24 @@ impl Source<'_> {
         }
     }
 
-    fn write(&self, rng: &mut Stream, text: &mut String) {
-        let mut digits = Vec::new();
+    fn write(&self, rng: &mut Stream) -> String {
         match self {
-            Source::Fake(kind) => text.push_str(&realistic(*kind, rng)),
-            Source::Int(low, high) => put_i64(&mut digits, between(rng, *low, *high)),
-            Source::Hundredths(low, high) => put_hundredths(&mut digits, between(rng, *low, *high)),
-            Source::Choice(choice, words) => text.push_str(&words[choice.pick(rng)].0),
+            Source::Fake(kind) => realistic(*kind, rng),
+            Source::Choice(choice, words) => words[choice.pick(rng)].0.clone(),
+            Source::Int(low, high) => between(rng, *low, *high).to_string(),
+            Source::Hundredths(low, high) => {
+                written(|pen| pen.hundredths(between(rng, *low, *high)))
+            }
         }
-        text.extend(digits.into_iter().map(char::from));
     }
+}
+
+fn written(write: impl FnOnce(&mut Pen<'_>)) -> String {
+    let mut bytes = Vec::new();
+    let mut pen = Pen::new(&mut bytes);
+    write(&mut pen);
+    pen.put_down();
+    bytes.into_iter().map(char::from).collect()
 }
 
 /// A whole number from `low` to `high`, both included. One draw.
@@ -405,9 +381,7 @@ mod tests {
     }
 
     fn text(field: &Field, id: u64, quoted: bool) -> String {
-        let mut out = Vec::new();
-        field.put(&mut out, id, quoted);
-        String::from_utf8(out).unwrap()
+        written(|pen| field.put(pen, id, quoted))
     }
 
     #[test]
@@ -437,7 +411,6 @@ mod tests {
     #[test]
     fn a_great_pool_shares_the_most_variants() {
         let field = field(5_000_000, FieldKind::Fake(FakeKind::Email));
-        assert_eq!(field.raw.ends.len() as u64, MOST_VARIANTS + 1);
         assert!(field.escaped.is_none());
         let seen: HashSet<String> = (1..=50_000).map(|id| text(&field, id, true)).collect();
         // 50,000 draws of 16,384 leave out 16,384 / e^3.05 = 776, and a few e-mails are alike.

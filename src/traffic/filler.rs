@@ -2,12 +2,13 @@
 
 use rand::Rng;
 
+use super::pen::{Pen, SLACK};
 use super::skew::below;
 use crate::rng::{Purpose, Stream, stream};
 
 /// The length of the text that pads are cut from. Pads start anywhere in it, so that a batch of 128 KiB seldom holds the same
 /// passage twice and compresses no better than one pad.
-const TEXT_LEN: usize = 1 << 20;
+const TEXT_LEN: usize = 1 << 17;
 
 /// Word-like text to cut pads from; printable ASCII without quotes and backslashes, so it may stand in any JSON string.
 pub(super) struct Filler {
@@ -32,18 +33,21 @@ impl Filler {
             text.extend_from_slice(b". ");
         }
         text.truncate(TEXT_LEN);
+        text.resize(TEXT_LEN + SLACK, b' ');
         Filler { text }
     }
 
-    /// Appends `len` bytes of text. One draw.
-    #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, mut len: usize, rng: &mut Stream) {
-        let mut start = below(rng.next_u64(), TEXT_LEN as u64) as usize;
-        while len > 0 {
-            let piece = len.min(TEXT_LEN - start);
-            out.extend_from_slice(&self.text[start..start + piece]);
-            len -= piece;
-            start = 0;
+    /// Writes `len` bytes of text. One draw.
+    #[inline(always)]
+    pub(super) fn put(&self, pen: &mut Pen<'_>, len: usize, rng: &mut Stream) {
+        let start = below(rng.next_u64(), TEXT_LEN as u64) as usize;
+        let first = len.min(TEXT_LEN - start);
+        pen.piece(&self.text, start, first);
+        let mut rest = len - first;
+        while rest > 0 {
+            let piece = rest.min(TEXT_LEN);
+            pen.piece(&self.text, 0, piece);
+            rest -= piece;
         }
     }
 }
@@ -78,21 +82,21 @@ impl Opaque {
         Opaque { random, passage }
     }
 
-    /// Appends `len` bytes, from anywhere in a block. Two draws; the second seeds the random bytes.
+    /// Writes `len` bytes, from anywhere in a block. Two draws; the second seeds the random bytes.
     #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, mut len: usize, rng: &mut Stream) {
+    pub(super) fn put(&self, pen: &mut Pen<'_>, mut len: usize, rng: &mut Stream) {
         let block = self.random + self.passage.len();
         let mut at = below(rng.next_u64(), block as u64) as usize;
         let mut state = rng.next_u64();
         while len > 0 {
             let piece = if at < self.random {
                 let piece = len.min(self.random - at);
-                put_random(out, piece, &mut state);
+                put_random(pen, piece, &mut state);
                 piece
             } else {
                 let rest = &self.passage[at - self.random..];
                 let piece = len.min(rest.len());
-                out.extend_from_slice(&rest[..piece]);
+                pen.bytes(&rest[..piece]);
                 piece
             };
             len -= piece;
@@ -101,16 +105,15 @@ impl Opaque {
     }
 }
 
-/// Appends random bytes: a Weyl sequence through a folded multiplication (wyrand), a nanosecond for 8 bytes.
-#[inline]
-fn put_random(out: &mut Vec<u8>, len: usize, state: &mut u64) {
-    let end = out.len() + len;
-    for _ in 0..len.div_ceil(8) {
+/// Writes random bytes: a Weyl sequence through a folded multiplication (wyrand), a nanosecond for 8 bytes.
+#[inline(always)]
+fn put_random(pen: &mut Pen<'_>, len: usize, state: &mut u64) {
+    for done in (0..len).step_by(8) {
         *state = state.wrapping_add(0xa076_1d64_78bd_642f);
         let wide = u128::from(*state) * u128::from(*state ^ 0xe703_7ed1_a0b4_28db);
-        out.extend_from_slice(&(((wide >> 64) ^ wide) as u64).to_le_bytes());
+        let eight = (((wide >> 64) ^ wide) as u64).to_le_bytes();
+        pen.copy(&eight, (len - done).min(8));
     }
-    out.truncate(end);
 }
 
 const WORDS: [&str; 256] = [
@@ -388,6 +391,18 @@ mod tests {
         bytes.len() as f64 / lz4_flex::block::compress(bytes).len() as f64
     }
 
+    fn pad(filler: &Filler, out: &mut Vec<u8>, len: usize, rng: &mut Stream) {
+        let mut pen = Pen::new(out);
+        filler.put(&mut pen, len, rng);
+        pen.put_down();
+    }
+
+    fn plain(opaque: &Opaque, out: &mut Vec<u8>, len: usize, rng: &mut Stream) {
+        let mut pen = Pen::new(out);
+        opaque.put(&mut pen, len, rng);
+        pen.put_down();
+    }
+
     /// A batch of values of `len` bytes, 128 KiB in all.
     fn batch(len: usize, put: impl Fn(&mut Vec<u8>, usize, &mut Stream)) -> Vec<u8> {
         let mut out = Vec::new();
@@ -401,7 +416,7 @@ mod tests {
     fn text_compresses_about_three_times() {
         let filler = Filler::new(42);
         for len in [100, 400, 2000] {
-            let batch = batch(len, |out, len, rng| filler.put(out, len, rng));
+            let batch = batch(len, |out, len, rng| pad(&filler, out, len, rng));
             let (deflated, lz4) = (deflated(&batch), lz4(&batch));
             eprintln!("{len}: deflate {deflated:.2}, lz4 {lz4:.2}");
             assert!((2.6..3.4).contains(&deflated), "{len}: {deflated}");
@@ -419,7 +434,8 @@ mod tests {
                 .all(|&b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\')
         );
         let mut out = Vec::new();
-        filler.put(&mut out, 3 * TEXT_LEN, &mut stream(1, Purpose::Test, 0, 0));
+        let mut rng = stream(1, Purpose::Test, 0, 0);
+        pad(&filler, &mut out, 3 * TEXT_LEN, &mut rng);
         assert_eq!(out.len(), 3 * TEXT_LEN);
     }
 
@@ -428,7 +444,7 @@ mod tests {
         for ratio in [1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0] {
             let opaque = Opaque::new(ratio);
             for len in [1000, 1200, 10_000] {
-                let batch = batch(len, |out, len, rng| opaque.put(out, len, rng));
+                let batch = batch(len, |out, len, rng| plain(&opaque, out, len, rng));
                 let (deflated, lz4) = (deflated(&batch), lz4(&batch));
                 eprintln!("{ratio} {len}: deflate {deflated:.2}, lz4 {lz4:.2}");
                 // Beyond 10 times the coders' own costs differ more than what they say.
@@ -445,7 +461,7 @@ mod tests {
         let opaque = Opaque::new(3.0);
         for len in [0, 1, 7, 85, 86, 256, 257, 1156] {
             let mut out = vec![1, 2, 3];
-            opaque.put(&mut out, len, &mut stream(1, Purpose::Test, 0, 0));
+            plain(&opaque, &mut out, len, &mut stream(1, Purpose::Test, 0, 0));
             assert_eq!(out.len(), 3 + len);
         }
     }

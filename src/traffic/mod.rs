@@ -4,6 +4,7 @@
 //! for one event at a time, into a buffer of the caller's, and allocates nothing. Everything in an event comes from one random
 //! stream that its identity seeds, so any event can be made again alone, anywhere.
 
+mod calendar;
 mod choice;
 mod compile;
 mod field;
@@ -11,6 +12,7 @@ mod filler;
 mod header;
 mod normal;
 pub mod partition;
+mod pen;
 mod plan;
 mod pool;
 mod problem;
@@ -21,7 +23,7 @@ mod skew;
 pub mod stamp;
 mod syntax;
 mod template;
-mod text;
+mod texts;
 
 use std::ops::Range;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::calendar::Calendar;
 use super::choice::Choice;
 use super::compile::{Compiled, compile};
 use super::field::Field;
@@ -13,7 +14,6 @@ use super::samples::Samples;
 use super::stamp;
 use super::syntax::Mode;
 use super::template::{Kit, Template};
-use super::text::Calendar;
 use crate::scenario::{Event, Flow, Scenario, StampPlace, TemplateText, Value};
 
 /// Everything that is sent, ready to render. Shared by all threads.

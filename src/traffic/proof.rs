@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::compile::{Compiled, Origins};
+use super::compile::Compiled;
+use super::pen::Pen;
 use super::problem::{Place, Problem};
 use super::stamp;
-use super::template::{Draft, Kit, Op, Scratch, Template};
+use super::template::{Draft, Kit, Op, Scratch};
 use crate::rng::{Purpose, stream};
 use crate::scenario::{StampPlace, TemplateText};
 
@@ -40,9 +41,11 @@ pub(super) fn prove(
             due_ns: 0,
         };
         draft.draw(&compiled.template.draws);
-        draft.trace(&compiled.template, &mut out, &mut |lines, op, start| {
-            spans.push(Span { lines, op, start });
+        let mut pen = Pen::new(&mut out);
+        draft.trace(&compiled.template, &mut pen, &mut |lines, step, start| {
+            spans.push(Span { lines, step, start });
         });
+        pen.put_down();
         let at = |offset: usize| place(compiled, source, &spans, offset, offset >= out.len());
         let problem = |place, message| Problem {
             source: source.name.clone(),
@@ -84,10 +87,10 @@ pub(super) fn prove(
     Ok(())
 }
 
-/// Where an operation's bytes begin in a rendered event.
+/// Where a step's bytes begin in a rendered event.
 struct Span {
     lines: Option<usize>,
-    op: usize,
+    step: usize,
     start: usize,
 }
 
@@ -121,30 +124,20 @@ fn place(
         return Place::new(text, 0, 1);
     };
     let Compiled { template, origins } = compiled;
-    let (op, origin) = find(template, origins, span);
-    match op {
-        Op::Text { start, len } => {
-            let within = (offset - span.start).min(len.saturating_sub(1));
-            let last = origins.text.get(start + within).copied();
-            // Behind the last byte when the event ends too early.
-            let from = last.unwrap_or(origin.start) + usize::from(offset - span.start >= *len);
-            Place::new(text, from, 1)
-        }
-        _ if at_end => Place::new(text, origin.end, 1),
-        _ => Place::new(text, origin.start, origin.len()),
-    }
-}
-
-fn find<'a>(
-    template: &'a Template,
-    origins: &'a Origins,
-    span: &Span,
-) -> (&'a Op, &'a std::ops::Range<usize>) {
-    match span.lines {
+    let (step, origin) = match span.lines {
         Some(lines) => (
-            &template.lines[lines].ops[span.op],
-            &origins.lines[lines][span.op],
+            &template.lines[lines].steps[span.step],
+            &origins.lines[lines][span.step],
         ),
-        None => (&template.ops[span.op], &origins.ops[span.op]),
+        None => (&template.steps[span.step], &origins.steps[span.step]),
+    };
+    let within = offset - span.start;
+    if within < step.len as usize {
+        let from = origins.text.get(step.start as usize + within);
+        return Place::new(text, *from.unwrap_or(&origin.start), 1);
     }
+    if at_end || step.op == Op::Nothing {
+        return Place::new(text, origin.end, 1);
+    }
+    Place::new(text, origin.start, origin.len())
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::pen::Pen;
 use super::plan::{EventPlan, Traffic, ValuePlan};
 use super::stamp::{self, CLOSING, OPENING, Stamp, armour};
 use super::template::{Draft, Scratch};
-use super::text::put_u64;
 use super::{Rendered, header, partition};
 use crate::rng::{Purpose, Stream, hash, stream};
 use crate::scenario::StampPlace;
@@ -94,18 +94,20 @@ impl Renderer {
         };
         draft.draw(&plan.draws);
         let key_start = buffer.len();
+        let mut pen = Pen::new(buffer);
         for (at, &pool) in plan.key.iter().enumerate() {
             if at > 0 {
-                buffer.push(b':');
+                pen.byte(b':');
             }
-            put_u64(buffer, draft.scratch.picks[pool]);
+            pen.unsigned(draft.scratch.picks[pool]);
         }
-        let value_start = buffer.len();
+        let value_start = pen.at();
         match &plan.value {
-            ValuePlan::Template(template) => draft.render(template, buffer),
-            ValuePlan::Samples(samples) => samples.put(buffer, id),
-            ValuePlan::Bytes { size, opaque } => opaque.put(buffer, *size, draft.rng),
+            ValuePlan::Template(template) => draft.render(template, &mut pen),
+            ValuePlan::Samples(samples) => pen.bytes(samples.get(id)),
+            ValuePlan::Bytes { size, opaque } => opaque.put(&mut pen, *size, draft.rng),
         }
+        pen.put_down();
         if plan.stamp == StampPlace::Payload {
             stamp_payload(&plan.value, &stamp, key_start, buffer);
         }
@@ -146,7 +148,7 @@ fn keyless(seed: u64, id: Identity, partitions: u32) -> u32 {
 #[inline]
 fn stamp_payload(value: &ValuePlan, stamp: &Stamp, from: usize, buffer: &mut Vec<u8>) {
     if matches!(value, ValuePlan::Bytes { .. }) {
-        let raw = stamp.seal(&buffer[from..]);
+        let raw = stamp.seal(from, buffer);
         buffer.extend_from_slice(&armour(&raw));
         return;
     }
@@ -156,7 +158,7 @@ fn stamp_payload(value: &ValuePlan, stamp: &Stamp, from: usize, buffer: &mut Vec
         buffer.push(b',');
     }
     buffer.extend_from_slice(OPENING);
-    let raw = stamp.seal(&buffer[from..]);
+    let raw = stamp.seal(from, buffer);
     buffer.extend_from_slice(&armour(&raw));
     buffer.extend_from_slice(CLOSING);
 }
@@ -168,12 +170,15 @@ fn put_headers(
     from: usize,
     buffer: &mut Vec<u8>,
 ) {
-    let value_end = buffer.len();
-    for (name, template) in &plan.headers {
-        header::put(buffer, name, |out| draft.render(template, out));
-    }
     if plan.stamp == StampPlace::Header {
-        let raw = stamp.seal(&buffer[from..value_end]);
+        let raw = stamp.seal(from, buffer);
         header::put(buffer, stamp::HEADER, |out| out.extend_from_slice(&raw));
+    }
+    for (name, template) in &plan.headers {
+        header::put(buffer, name, |out| {
+            let mut pen = Pen::new(out);
+            draft.render(template, &mut pen);
+            pen.put_down();
+        });
     }
 }

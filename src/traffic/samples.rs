@@ -74,11 +74,11 @@ impl Samples {
         }
     }
 
-    /// Appends the record of an event.
+    /// The record of an event.
     #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, id: Identity) {
+    pub(super) fn get(&self, id: Identity) -> &[u8] {
         let at = self.index(id);
-        out.extend_from_slice(&self.arena[self.ends[at]..self.ends[at + 1]]);
+        &self.arena[self.ends[at]..self.ends[at + 1]]
     }
 
     fn index(&self, id: Identity) -> usize {

@@ -1,14 +1,13 @@
-//! Templates as they are rendered: a list of operations, each of which appends a few bytes.
-
-use std::ops::Range;
+//! Templates as they are rendered: a list of steps, each of which writes a few bytes.
 
 use rand::Rng;
 
+use super::calendar::{Calendar, Second};
 use super::choice::{Choice, Repeats};
 use super::field::{Field, between};
 use super::filler::Filler;
+use super::pen::Pen;
 use super::pool::Pool;
-use super::text::{Calendar, Second, put, put_hundredths, put_i64, put_u64, put_uuid};
 use crate::rng::Stream;
 
 /// The most lines that may be asked for on average.
@@ -17,7 +16,7 @@ pub(super) const MOST_LINES: f64 = 1000.0;
 /// A compiled template.
 #[derive(Default)]
 pub(super) struct Template {
-    pub ops: Vec<Op>,
+    pub steps: Vec<Step>,
     /// The bytes of all its fixed texts, with slack behind.
     pub text: Vec<u8>,
     pub choices: Vec<Words>,
@@ -26,18 +25,34 @@ pub(super) struct Template {
     pub draws: Vec<usize>,
 }
 
-/// What appends some bytes.
+/// Some fixed text, and what comes behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Step {
+    /// Where the text lies in [`Template::text`].
+    pub start: u32,
+    pub len: u32,
+    pub op: Op,
+}
+
+impl Step {
+    #[inline(always)]
+    fn put_text(&self, template: &Template, pen: &mut Pen<'_>) {
+        pen.piece(&template.text, self.start as usize, self.len as usize);
+    }
+}
+
+/// What writes some bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Op {
-    /// A part of [`Template::text`].
-    Text { start: usize, len: usize },
+    /// Nothing: the text is all.
+    Nothing,
     /// A drawn id; a place in [`Scratch::picks`].
-    Id(usize),
+    Id(u32),
     /// A field of a drawn id.
     Field {
-        pick: usize,
-        pool: usize,
-        field: usize,
+        pick: u32,
+        pool: u32,
+        field: u32,
         quoted: bool,
     },
     /// A random uuid.
@@ -51,17 +66,18 @@ pub(super) enum Op {
     /// A number of hundredths between these.
     Decimal(i64, i64),
     /// One of [`Template::choices`].
-    Choice(usize),
+    Choice(u32),
     /// So many bytes of text.
-    Pad(usize),
+    Pad(u32),
     /// One of [`Template::lines`].
-    Lines(usize),
+    Lines(u32),
 }
 
 /// The words of a choice: parts of [`Template::text`].
 pub(super) struct Words {
     pub choice: Choice,
-    pub words: Vec<Range<usize>>,
+    /// Start and length.
+    pub words: Vec<(u32, u32)>,
 }
 
 /// A part that is repeated with commas.
@@ -69,7 +85,7 @@ pub(super) struct Lines {
     pub repeats: Repeats,
     /// The pools that each repetition draws for itself, in order.
     pub draws: Vec<usize>,
-    pub ops: Vec<Op>,
+    pub steps: Vec<Step>,
 }
 
 /// What the templates of a scenario have in common.
@@ -115,68 +131,73 @@ impl Draft<'_> {
         }
     }
 
-    /// Appends a template.
-    #[inline]
-    pub(super) fn render(&mut self, template: &Template, out: &mut Vec<u8>) {
-        self.trace(template, out, &mut |_, _, _| ());
+    /// Writes a template.
+    #[inline(always)]
+    pub(super) fn render(&mut self, template: &Template, pen: &mut Pen<'_>) {
+        self.trace(template, pen, &mut |_, _, _| ());
     }
 
-    /// Appends a template, and tells before each operation: the lines it is in, its number there, and where its bytes will begin.
+    /// Writes a template, and tells before each step: the lines it is in, its number there, and where its bytes will begin.
     #[inline(always)]
     pub(super) fn trace(
         &mut self,
         template: &Template,
-        out: &mut Vec<u8>,
+        pen: &mut Pen<'_>,
         tell: &mut impl FnMut(Option<usize>, usize, usize),
     ) {
-        for (at, op) in template.ops.iter().enumerate() {
-            tell(None, at, out.len());
-            let Op::Lines(number) = *op else {
-                self.append(template, op, out);
+        for (at, step) in template.steps.iter().enumerate() {
+            tell(None, at, pen.at());
+            let Op::Lines(number) = step.op else {
+                self.step(template, step, pen);
                 continue;
             };
-            let lines = &template.lines[number];
+            step.put_text(template, pen);
+            let lines = &template.lines[number as usize];
             for repetition in 0..lines.repeats.pick(self.rng) {
                 if repetition > 0 {
-                    out.push(b',');
+                    pen.byte(b',');
                 }
                 for &pool in &lines.draws {
                     let within = self.kit.pools.len() + pool;
                     self.scratch.picks[within] = self.kit.pools[pool].pick(self.rng);
                 }
-                for (at, op) in lines.ops.iter().enumerate() {
-                    tell(Some(number), at, out.len());
-                    self.append(template, op, out);
+                for (at, step) in lines.steps.iter().enumerate() {
+                    tell(Some(number as usize), at, pen.at());
+                    self.step(template, step, pen);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn append(&mut self, template: &Template, op: &Op, out: &mut Vec<u8>) {
-        match *op {
-            Op::Text { start, len } => put(out, &template.text, start, len),
-            Op::Id(pick) => put_u64(out, self.scratch.picks[pick]),
+    fn step(&mut self, template: &Template, step: &Step, pen: &mut Pen<'_>) {
+        step.put_text(template, pen);
+        match step.op {
+            Op::Nothing => {}
+            Op::Id(pick) => pen.unsigned(self.scratch.picks[pick as usize]),
             Op::Field {
                 pick,
                 pool,
                 field,
                 quoted,
-            } => self.kit.fields[pool][field].put(out, self.scratch.picks[pick], quoted),
-            Op::Uuid => put_uuid(out, self.rng.next_u64(), self.rng.next_u64()),
+            } => {
+                let field = &self.kit.fields[pool as usize][field as usize];
+                field.put(pen, self.scratch.picks[pick as usize], quoted);
+            }
+            Op::Uuid => pen.uuid(self.rng.next_u64(), self.rng.next_u64()),
             Op::Now => self
                 .kit
                 .calendar
-                .put(out, self.due_ns, &mut self.scratch.second),
-            Op::NowMs => put_i64(out, self.kit.calendar.millis(self.due_ns)),
-            Op::Int(low, high) => put_i64(out, between(self.rng, low, high)),
-            Op::Decimal(low, high) => put_hundredths(out, between(self.rng, low, high)),
+                .put(pen, self.due_ns, &mut self.scratch.second),
+            Op::NowMs => pen.signed(self.kit.calendar.millis(self.due_ns)),
+            Op::Int(low, high) => pen.signed(between(self.rng, low, high)),
+            Op::Decimal(low, high) => pen.hundredths(between(self.rng, low, high)),
             Op::Choice(number) => {
-                let words = &template.choices[number];
-                let word = &words.words[words.choice.pick(self.rng)];
-                put(out, &template.text, word.start, word.len());
+                let words = &template.choices[number as usize];
+                let (start, len) = words.words[words.choice.pick(self.rng)];
+                pen.piece(&template.text, start as usize, len as usize);
             }
-            Op::Pad(len) => self.kit.filler.put(out, len, self.rng),
+            Op::Pad(len) => self.kit.filler.put(pen, len as usize, self.rng),
             // Lines within lines are refused when the template is compiled.
             Op::Lines(_) => {}
         }

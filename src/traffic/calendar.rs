@@ -1,104 +1,6 @@
-//! Writing numbers, uuids and instants as text, straight into the event's buffer.
-//!
-//! Every function here copies a fixed number of bytes and then cuts the buffer to what is wanted: a copy of known size is two
-//! instructions, one of unknown size is a call.
+//! Simulated instants as text.
 
-/// How many readable bytes must follow every piece that [`put`] copies.
-pub(super) const SLACK: usize = 32;
-
-/// Appends `arena[start..start + len]`. The arena has [`SLACK`] more bytes after its last piece.
-#[inline(always)]
-pub(super) fn put(out: &mut Vec<u8>, arena: &[u8], start: usize, len: usize) {
-    if len <= SLACK {
-        let end = out.len() + len;
-        out.extend_from_slice(&arena[start..start + SLACK]);
-        out.truncate(end);
-    } else {
-        out.extend_from_slice(&arena[start..start + len]);
-    }
-}
-
-const TWO_DIGITS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut at = 0;
-    while at < 100 {
-        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
-        at += 1;
-    }
-    pairs
-};
-
-/// Appends a number in decimal.
-#[inline]
-pub(super) fn put_u64(out: &mut Vec<u8>, mut number: u64) {
-    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut text = [0; 20];
-    let mut at = digits;
-    while number >= 100 {
-        at -= 2;
-        text[at..at + 2].copy_from_slice(&TWO_DIGITS[(number % 100) as usize]);
-        number /= 100;
-    }
-    if number >= 10 {
-        text[..2].copy_from_slice(&TWO_DIGITS[number as usize]);
-    } else {
-        text[0] = b'0' + number as u8;
-    }
-    let end = out.len() + digits;
-    out.extend_from_slice(&text);
-    out.truncate(end);
-}
-
-/// Appends a number in decimal, with its sign.
-#[inline]
-pub(super) fn put_i64(out: &mut Vec<u8>, number: i64) {
-    if number < 0 {
-        out.push(b'-');
-    }
-    put_u64(out, number.unsigned_abs());
-}
-
-/// Appends a number of hundredths as a number with two decimals.
-#[inline]
-pub(super) fn put_hundredths(out: &mut Vec<u8>, hundredths: i64) {
-    if hundredths < 0 {
-        out.push(b'-');
-    }
-    let size = hundredths.unsigned_abs();
-    put_u64(out, size / 100);
-    let [tens, ones] = TWO_DIGITS[(size % 100) as usize];
-    out.extend_from_slice(&[b'.', tens, ones]);
-}
-
-/// Appends a random (version 4) uuid made of these bits.
-#[inline]
-pub(super) fn put_uuid(out: &mut Vec<u8>, high: u64, low: u64) {
-    let high = (high & !0xf000) | 0x4000;
-    let low = (low & (u64::MAX >> 2)) | 1 << 63;
-    let (a, b) = (hex8((high >> 32) as u32), hex8(high as u32));
-    let (c, d) = (hex8((low >> 32) as u32), hex8(low as u32));
-    let mut text = [b'-'; 36];
-    text[..8].copy_from_slice(&a);
-    text[9..13].copy_from_slice(&b[..4]);
-    text[14..18].copy_from_slice(&b[4..]);
-    text[19..23].copy_from_slice(&c[..4]);
-    text[24..28].copy_from_slice(&c[4..]);
-    text[28..].copy_from_slice(&d);
-    out.extend_from_slice(&text);
-}
-
-/// Eight hexadecimal digits at once.
-#[inline(always)]
-fn hex8(number: u32) -> [u8; 8] {
-    // Spread the nibbles over the bytes of a word, then turn all of them into characters together.
-    let mut x = u64::from(number);
-    x = (x | x << 16) & 0x0000_ffff_0000_ffff;
-    x = (x | x << 8) & 0x00ff_00ff_00ff_00ff;
-    x = (x | x << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let letters = ((x + 6 * ONES) >> 4) & ONES;
-    (x + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
-}
+use super::pen::{Pen, TWO_DIGITS};
 
 /// Turns a due instant into the simulated one, as a template shows it.
 #[derive(Clone, Debug)]
@@ -117,14 +19,14 @@ pub(super) struct Calendar {
 #[derive(Clone, Debug)]
 pub(super) struct Second {
     number: i64,
-    text: [u8; 30],
+    text: [u8; 32],
 }
 
 impl Default for Second {
     fn default() -> Second {
         Second {
             number: i64::MIN,
-            text: [0; 30],
+            text: [0; 32],
         }
     }
 }
@@ -155,9 +57,9 @@ impl Calendar {
         self.base_ms + (due_ns as f64 * self.ms_per_ns) as i64
     }
 
-    /// Appends the simulated instant as RFC 3339 with milliseconds: `2026-11-30T12:01:00.250-05:00`.
-    #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, due_ns: u64, last: &mut Second) {
+    /// Writes the simulated instant as RFC 3339 with milliseconds: `2026-11-30T12:01:00.250-05:00`.
+    #[inline(always)]
+    pub(super) fn put(&self, pen: &mut Pen<'_>, due_ns: u64, last: &mut Second) {
         let millis = self.millis(due_ns);
         let (second, thousandths) = (millis.div_euclid(1000), millis.rem_euclid(1000));
         if last.number != second {
@@ -166,13 +68,11 @@ impl Calendar {
         }
         last.text[20] = b'0' + (thousandths / 100) as u8;
         last.text[21..23].copy_from_slice(&TWO_DIGITS[(thousandths % 100) as usize]);
-        let end = out.len() + 23 + self.suffix.1;
-        out.extend_from_slice(&last.text);
-        out.truncate(end);
+        pen.copy(&last.text, 23 + self.suffix.1);
     }
 
-    #[cold]
-    fn write(&self, second: i64, text: &mut [u8; 30]) {
+    #[inline(never)]
+    fn write(&self, second: i64, text: &mut [u8; 32]) {
         let local = second + self.offset_s;
         let (year, month, day) = date(local.div_euclid(86_400));
         let of_day = local.rem_euclid(86_400);
@@ -220,57 +120,12 @@ mod tests {
     use crate::scenario::Time;
     use std::time::Duration;
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = b"|".to_vec();
-        write(&mut out);
-        String::from_utf8(out).unwrap()[1..].to_owned()
-    }
-
-    #[test]
-    fn numbers_are_as_the_standard_library_writes_them() {
-        let mut numbers = vec![0, u64::MAX, u64::MAX - 1];
-        for power in 0..20 {
-            let ten = 10u64.pow(power);
-            numbers.extend([ten - 1, ten, ten + 1, ten * 7 / 3]);
-        }
-        for number in numbers {
-            assert_eq!(text(|out| put_u64(out, number)), number.to_string());
-            let signed = number as i64;
-            assert_eq!(text(|out| put_i64(out, signed)), signed.to_string());
-        }
-    }
-
-    #[test]
-    fn hundredths() {
-        for (number, written) in [
-            (0, "0.00"),
-            (5, "0.05"),
-            (-5, "-0.05"),
-            (12_345, "123.45"),
-            (-100, "-1.00"),
-        ] {
-            assert_eq!(text(|out| put_hundredths(out, number)), written);
-        }
-    }
-
-    #[test]
-    fn uuids() {
-        let written = text(|out| put_uuid(out, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210));
-        assert_eq!(written, "01234567-89ab-4def-bedc-ba9876543210");
-        assert_eq!(
-            text(|out| put_uuid(out, 0, 0)),
-            "00000000-0000-4000-8000-000000000000"
-        );
-    }
-
-    #[test]
-    fn pieces_short_and_long() {
-        let arena: Vec<u8> = (0..200).collect();
-        for len in [0, 1, 31, 32, 33, 150] {
-            let mut out = vec![9; 3];
-            put(&mut out, &arena, 10, len);
-            assert_eq!(out[3..], arena[10..10 + len]);
-        }
+    fn text(write: impl FnOnce(&mut Pen<'_>)) -> String {
+        let mut out = Vec::new();
+        let mut pen = Pen::new(&mut out);
+        write(&mut pen);
+        pen.put_down();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -298,7 +153,7 @@ mod tests {
                     + 43_260_000
                     + (due_ns as f64 * 144.0 / 1e6) as i64;
                 let at = jiff::Timestamp::from_millisecond(at).unwrap();
-                let written = text(|out| calendar.put(out, due_ns, &mut second));
+                let written = text(|pen| calendar.put(pen, due_ns, &mut second));
                 assert_eq!(written.parse::<jiff::Timestamp>().unwrap(), at);
                 let local = at.to_zoned(starts.time_zone().clone());
                 let ought = local.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string();
@@ -316,7 +171,7 @@ mod tests {
             catch_up: Duration::ZERO,
         };
         let write = |time: &Time| {
-            text(|out| Calendar::new(time).put(out, 250_000_000, &mut Second::default()))
+            text(|pen| Calendar::new(time).put(pen, 250_000_000, &mut Second::default()))
         };
         assert_eq!(write(&time), "2026-11-30T12:01:00.250-05:00");
         time.starts = "2026-11-30T00:00:00+00:00[UTC]".parse().unwrap();
