@@ -28,6 +28,11 @@ impl Tick {
         Tick(self.0.saturating_add(ns))
     }
 
+    /// Nanoseconds from `earlier` to `self`, negative when `earlier` is later.
+    pub const fn since_signed(self, earlier: Tick) -> i64 {
+        self.0 as i64 - earlier.0 as i64
+    }
+
     /// Nanoseconds from `earlier` to `self`; zero when `earlier` is not earlier.
     pub const fn since(self, earlier: Tick) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -75,6 +80,10 @@ impl Clock for Virtual {
 }
 
 /// The wall clock's present, for run names and file headers only: never for measuring.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads time"
+)]
 pub fn wall_now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }

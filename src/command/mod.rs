@@ -1,6 +1,93 @@
 //! One file for each subcommand.
 
 pub mod clean;
-pub mod confirm;
 pub mod completions;
+pub mod confirm;
+pub mod exit;
+pub mod run;
 pub mod scenarios;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Color, Command, OutputArgs};
+use crate::report::term;
+use crate::target::kafka::config::ClientOptions;
+
+/// The whole program: parses the command line, does what it says, prints one error chain.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli.output);
+    match dispatch(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let paint = term::Paint::stderr(color(&cli.output));
+            eprintln!("{} {error:#}", paint.red("error:"));
+            ExitCode::from(exit::code_of(&error))
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
+    let mut out = io::stdout().lock();
+    match &cli.command {
+        Command::Run(args) => {
+            drop(out);
+            return run::run(args, &cli.output);
+        }
+        Command::Scenarios(args) => scenarios::scenarios(args, &mut out)?,
+        Command::Completions(args) => completions::completions(args, &mut out)?,
+        Command::Clean(args) => {
+            let options = client_options(&args.cluster)?;
+            let clean = clean::Clean {
+                options,
+                prefix: args.topic_prefix.clone(),
+                yes: args.yes,
+            };
+            return Ok(u8::from(!clean::clean(&clean)?));
+        }
+    }
+    Ok(0)
+}
+
+/// The client options of `-b`, `-F` and `-X`.
+fn client_options(args: &crate::cli::ClusterArgs) -> anyhow::Result<ClientOptions> {
+    let files: Vec<_> = args.config.iter().cloned().collect();
+    let flags: Vec<String> = args
+        .properties
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    Ok(ClientOptions::read(
+        args.bootstrap.as_deref(),
+        &files,
+        &flags,
+    )?)
+}
+
+/// Colour as the flags ask for it.
+fn color(output: &OutputArgs) -> term::Color {
+    match output.color {
+        Color::Auto => term::Color::Auto,
+        Color::Always => term::Color::Always,
+        Color::Never => term::Color::Never,
+    }
+}
+
+/// Logs go to standard error: warnings, with `-v` what the clients say, with `-vv` everything.
+fn start_log(output: &OutputArgs) {
+    let level = match output.verbose {
+        0 => "error",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("HIGHWATER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .init();
+}

@@ -1,3 +1,32 @@
 //! Making it happen in one process: the producer and consumer loops, and the run around them.
 
 pub mod abort;
+mod consumer;
+pub mod control;
+mod in_flight;
+mod outbox;
+mod producer;
+pub mod run;
+mod source;
+mod threads;
+
+/// What a run is busy with, for whoever shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Making clients and waiting until every member of every group holds its partitions.
+    GettingReady {
+        /// Members that hold their partitions.
+        ready: u32,
+        /// All members.
+        of: u32,
+    },
+    /// Offering the load.
+    Load,
+    /// Waiting for open acknowledgements.
+    Settling,
+    /// Letting consumer groups read on.
+    CatchingUp {
+        /// Acknowledged records that they have not reached.
+        unread: u64,
+    },
+}

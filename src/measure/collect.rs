@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::consumer_recorder::{MemberPart, MemberWindow};
 use super::health::{Health, Judge};
+use super::line::WindowLine;
 use super::run::WINDOWS_FILE;
 use super::second::{Second, SecondSample, line_of};
 use super::shape::{RunShape, WINDOW_NS, second_of};
@@ -76,7 +77,7 @@ pub struct Collected {
 }
 
 /// Sees each second as it completes.
-pub type Watcher = Box<dyn FnMut(&Second) + Send>;
+pub type Watcher = Box<dyn FnMut(&WindowLine) + Send>;
 
 /// Collects a run. Used by one thread; the others send it [`Report`]s.
 pub struct Collector {
@@ -278,10 +279,10 @@ impl Collector {
         if self.is_judged(second.second) {
             self.judge.send_delays(second.second, &second.with_room);
         }
-        if let Some(watcher) = &mut self.watcher {
-            watcher(&second);
-        }
         let line = line_of(&self.shape, second);
+        if let Some(watcher) = &mut self.watcher {
+            watcher(&line);
+        }
         self.sums.add(&line);
         let Some(file) = &mut self.file else {
             return;

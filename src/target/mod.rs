@@ -8,6 +8,7 @@ pub mod null;
 pub mod sim;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::clock::Tick;
 
@@ -53,6 +54,48 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Failure(pub i32);
 
+/// A system under test: makes the clients, and knows its logs.
+pub trait Target: Send + Sync {
+    /// The client of one producer thread of a flow, ready to send.
+    fn producer(&self, flow: usize, index: u32) -> Result<Box<dyn Producer + Send>, TargetError>;
+
+    /// One member of a consumer group. `position` tells where the group stands in a partition: where to read on from when the partition is
+    /// assigned to the member.
+    fn consumer(
+        &self,
+        group: usize,
+        member: u32,
+        position: Arc<dyn Fn(u16, u32) -> i64 + Send + Sync>,
+    ) -> Result<Box<dyn Consumer + Send>, TargetError>;
+
+    /// Where every log that the scenario writes to begins and ends now.
+    fn logs(&self) -> Result<Vec<LogOffsets>, TargetError>;
+}
+
+/// Where a partition's log begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOffsets {
+    /// Index of the topic in the scenario.
+    pub topic: u16,
+    /// The partition.
+    pub partition: u32,
+    /// Offset of the oldest record kept.
+    pub start: i64,
+    /// Offset that the next record will get.
+    pub end: i64,
+}
+
+/// Why a target can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// What was asked for is wrong: nothing was sent.
+    #[error("{0}")]
+    Usage(String),
+    /// The cluster could not be used: unreachable, refused, not authorised.
+    #[error("{0}")]
+    Unusable(String),
+}
+
 /// One client that sends. Used by one thread; nothing in it blocks except [`Producer::wait`].
 pub trait Producer {
     /// Offers records of one partition, in order. Returns how many were taken: fewer than offered when the client's queue is full;
@@ -78,6 +121,11 @@ pub trait Producer {
 
     /// An error after which nothing sent through this client can succeed any more.
     fn fatal(&self) -> Option<String> {
+        None
+    }
+
+    /// The last error of the client's own, passed or not: what to show when nothing was ever acknowledged.
+    fn last_error(&self) -> Option<String> {
         None
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::RangeTo;
 
-use super::{Ack, Failure, Outcome, Outgoing, Producer};
+use std::sync::Arc;
+
+use super::{Ack, Consumer, Failure, LogOffsets, Outcome, Outgoing, Producer, Target, TargetError};
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
 
 /// A producer without a cluster. Copies nothing; holds as many records as a client's queue would.
@@ -79,6 +81,33 @@ impl Producer for Null {
 
     fn failure_name(&self, failure: Failure) -> String {
         format!("failure {}", failure.0)
+    }
+}
+
+/// How many records a null producer holds between two polls: what a client's queue holds by default.
+const QUEUE: usize = 100_000;
+
+/// The target without a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct NullTarget;
+
+impl Target for NullTarget {
+    fn producer(&self, _: usize, _: u32) -> Result<Box<dyn Producer + Send>, TargetError> {
+        Ok(Box::new(Null::new(QUEUE)))
+    }
+
+    fn consumer(
+        &self,
+        _: usize,
+        _: u32,
+        _: Arc<dyn Fn(u16, u32) -> i64 + Send + Sync>,
+    ) -> Result<Box<dyn Consumer + Send>, TargetError> {
+        let text = "the null target keeps nothing, so there is nothing to read";
+        Err(TargetError::Usage(text.to_owned()))
+    }
+
+    fn logs(&self) -> Result<Vec<LogOffsets>, TargetError> {
+        Ok(Vec::new())
     }
 }
 

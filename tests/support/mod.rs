@@ -3,5 +3,8 @@
 
 mod cluster;
 mod lease;
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub mod run;
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use cluster::{Cluster, Contents};

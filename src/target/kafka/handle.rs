@@ -152,6 +152,8 @@ pub(super) type OnRebalance = Box<
 pub(super) struct Listener {
     pub notes: Notes,
     pub on_rebalance: Option<OnRebalance>,
+    /// Kinds of event that come through the client's queue instead of callbacks: `RD_KAFKA_EVENT_...`.
+    pub events: c_int,
 }
 
 /// A client. Dropping it does not say goodbye to a group; `consumer` does that before.
@@ -183,6 +185,7 @@ impl Handle {
             rdsys::rd_kafka_conf_set_opaque(conf.as_ptr(), opaque.cast_mut().cast::<c_void>());
             rdsys::rd_kafka_conf_set_error_cb(conf.as_ptr(), Some(on_error));
             rdsys::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
+            rdsys::rd_kafka_conf_set_events(conf.as_ptr(), listener.events);
             if listener.on_rebalance.is_some() {
                 rdsys::rd_kafka_conf_set_rebalance_cb(conf.as_ptr(), Some(on_rebalance));
             }
@@ -196,6 +199,16 @@ impl Handle {
     /// The client.
     pub(super) fn rk(&self) -> *mut rdsys::rd_kafka_t {
         self.rk.as_ptr()
+    }
+
+    /// The error after which this client is of no use any more.
+    pub(super) fn fatal_error(&self) -> Option<String> {
+        let mut words = [0 as c_char; 512];
+        // SAFETY: the client lives, and the buffer's length is its own.
+        let code =
+            unsafe { rdsys::rd_kafka_fatal_error(self.rk(), words.as_mut_ptr(), words.len()) };
+        // SAFETY: librdkafka ends its text with a zero byte.
+        (code as i32 != 0).then(|| unsafe { text(words.as_ptr()) })
     }
 
     /// What the client said.

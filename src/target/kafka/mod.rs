@@ -8,8 +8,16 @@ pub mod errors;
 mod ffi;
 mod handle;
 mod names;
+pub mod producer;
 pub mod property;
+mod raw;
 mod rebalance;
 mod refusals;
+pub mod system;
 pub mod topics;
 mod unreachable;
+
+/// The version of librdkafka that is built in.
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}

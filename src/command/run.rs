@@ -1,0 +1,176 @@
+//! `run`: replay a scenario against a cluster, judge it, write a run folder.
+
+mod assemble;
+mod prepare;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+
+use self::prepare::{Prepared, prepare};
+use self::watch::LiveView;
+use super::exit::INVALID;
+use crate::capacity::gather::Gatherer;
+use crate::cli::{Format, OutputArgs, RunArgs};
+use crate::clock::{Clock, Monotonic, wall_now};
+use crate::drive::control::Control;
+use crate::drive::run::{Job, Ran, RunError, producer_thread, run as drive};
+use crate::measure::collect::Watcher;
+use crate::measure::folder;
+use crate::measure::health::{Judge, send_delay_limit_ns};
+use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
+use crate::report::progress::{Progress, Stage};
+use crate::report::term::Paint;
+use crate::report::text::{self, ClientTotals, Context as TextContext};
+use crate::scenario::{Arrivals, Limit, Metric, Scenario};
+
+/// Runs a scenario. Returns the exit code of its verdict.
+///
+/// # Errors
+/// The run did not take place: nothing was sent.
+pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
+    let control = Control::default();
+    heed_interrupts(&control);
+    let mut progress = Progress::stderr(output.quiet);
+    let prepared = prepare(args, &mut progress)?;
+    for warning in &prepared.warnings {
+        progress.printer().line(&format!("warning: {warning}"));
+    }
+    let folder = folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now())?;
+    let outcome = take_place(&prepared, &control, &folder, progress);
+    let result = outcome.and_then(|(file, client, code)| {
+        show(args, output, &folder, &file, client)?;
+        Ok(code)
+    });
+    if result.is_err() {
+        clear(&folder);
+    }
+    let nothing_sent = matches!(&result, Err(error) if error.is::<RunError>());
+    prepared.leave(args.delete_topics || nothing_sent);
+    result
+}
+
+/// First Ctrl-C: the load ends and the run is written up. Second: leave at once.
+fn heed_interrupts(control: &Control) {
+    let control = control.clone();
+    let count = AtomicU32::new(0);
+    let handled = ctrlc::set_handler(move || {
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            control.interrupt(Monotonic.now());
+        } else {
+            std::process::exit(i32::from(INVALID));
+        }
+    });
+    if let Err(error) = handled {
+        tracing::warn!("Ctrl-C will end the run without a report: {error}");
+    }
+}
+
+/// Drives the load, judges it and writes `run.json`.
+fn take_place(
+    prepared: &Prepared,
+    control: &Control,
+    folder: &Path,
+    progress: Progress,
+) -> Result<(RunFile, ClientTotals, u8)> {
+    let scenario = &prepared.scenario;
+    let gathered = Arc::new(Mutex::new((
+        Gatherer::new(scenario),
+        ClientTotals::default(),
+    )));
+    let job = Job {
+        scenario: Arc::clone(scenario),
+        traffic: Arc::clone(&prepared.traffic),
+        schedules: prepared.schedules.clone(),
+        run_tag: prepared.run_tag,
+        target: Arc::clone(&prepared.target),
+        readable: prepared.readable,
+        control: control.clone(),
+        folder: folder.to_owned(),
+        judge: judge_of(scenario),
+        watcher: Some(gather(Arc::clone(&gathered))),
+    };
+    let mut view = LiveView::new(Arc::clone(scenario), progress);
+    let ran: Ran = drive(job, &mut view)?;
+    view.show(Stage::Writing);
+    view.finish();
+    let (gatherer, client) = &*lock(&gathered);
+    let (file, exit) = assemble::assemble(prepared, &ran, gatherer);
+    file.write(folder, Some(&ran.collected.sums))
+        .with_context(|| format!("writing the result of the run to {}", folder.display()))?;
+    Ok((file, *client, exit))
+}
+
+/// Feeds each second of the run to what judges it, as it completes.
+fn gather(into: Arc<Mutex<(Gatherer, ClientTotals)>>) -> Watcher {
+    Box::new(move |line| {
+        let (gatherer, client) = &mut *lock(&into);
+        gatherer.line(line);
+        if let Some(figures) = &line.client {
+            client.add(figures);
+        }
+    })
+}
+
+/// Nothing that holds this lock can leave half a value behind.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The judge of the generator: how late it may send, and which threads are busy by design.
+fn judge_of(scenario: &Scenario) -> Judge {
+    let times = scenario
+        .slos
+        .iter()
+        .filter_map(|slo| match (slo.metric, slo.limit) {
+            (Metric::Response | Metric::EndToEnd, Limit::BelowTime(limit)) => {
+                Some(limit.as_nanos() as u64)
+            }
+            _ => None,
+        });
+    let flows = scenario.flows.iter().enumerate();
+    let exempt = flows
+        .filter(|(_, flow)| flow.arrivals == Arrivals::Unthrottled)
+        .flat_map(|(index, flow)| (0..flow.producers).map(move |i| producer_thread(index, i)));
+    Judge::new(send_delay_limit_ns(times.min()), exempt.collect())
+}
+
+/// Prints the result.
+fn show(
+    args: &RunArgs,
+    output: &OutputArgs,
+    folder: &Path,
+    file: &RunFile,
+    client: ClientTotals,
+) -> Result<()> {
+    match args.format() {
+        Format::Json => println!("{}", serde_json::to_string_pretty(file)?),
+        Format::Text => {
+            let context = TextContext {
+                folder: Some(folder),
+                client: Some(client),
+            };
+            let paint = Paint::stdout(super::color(output));
+            print!("{}", text::summary(file, &context, paint));
+        }
+    }
+    Ok(())
+}
+
+/// Takes away what a run that did not take place left in its folder.
+fn clear(folder: &Path) {
+    if folder.join(RUN_FILE).exists() {
+        return;
+    }
+    // Best effort: the error at hand is the one to tell.
+    let windows: PathBuf = folder.join(WINDOWS_FILE);
+    if std::fs::metadata(&windows).is_ok_and(|file| file.len() == 0) {
+        let _ = std::fs::remove_file(windows);
+        let _ = std::fs::remove_dir(folder);
+    }
+}

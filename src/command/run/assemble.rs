@@ -1,0 +1,176 @@
+//! The run file, from what the driver left behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::prepare::Prepared;
+use crate::capacity::gather::Gatherer;
+use crate::capacity::judge::{self, Circumstances};
+use crate::capacity::verdict;
+use crate::clock::NS_PER_S;
+use crate::drive::run::{Ran, Stopped};
+use crate::measure::account::GroupAccount;
+use crate::measure::ledger::GroupCounts;
+use crate::measure::machine::Machine;
+use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Tool, Verdict};
+use crate::measure::shape::RunShape;
+use crate::scenario::hash::{plan_hash, setup_hash};
+use crate::schedule::FlowSchedule;
+use crate::target::kafka::librdkafka_version;
+
+/// Most points of the curve that are kept.
+const POINTS: usize = 2_000;
+
+/// The judged run file and the exit code.
+pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (RunFile, u8) {
+    let scenario = &prepared.scenario;
+    let shape = RunShape::of(scenario);
+    let name_of = |failure| {
+        let known = ran.failures.get(&failure);
+        known.cloned().unwrap_or_else(|| format!("{failure:?}"))
+    };
+    let flows: BTreeMap<String, FlowResult> = ran
+        .collected
+        .flows
+        .iter()
+        .map(|totals| {
+            let name = shape.flows[totals.flow].name.clone();
+            (name, FlowResult::new(totals, &shape, ran.load_ns, name_of))
+        })
+        .collect();
+    let mut file = RunFile {
+        format: FORMAT,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            librdkafka: librdkafka_version(),
+        },
+        id: prepared.run_id.clone(),
+        started: ran.started.to_string(),
+        elapsed_us: ran.load_ns / 1_000,
+        plan: plan(prepared),
+        machine: Machine::this(),
+        target: prepared.info.clone(),
+        verdict: Verdict::Invalid,
+        reasons: Vec::new(),
+        slos: Vec::new(),
+        events: ran.collected.events(&shape),
+        consume: groups(prepared, ran),
+        partitions: ran.collected.partitions(&shape),
+        actions: Vec::new(),
+        generator: ran.collected.generator(&flows),
+        flows,
+    };
+    let circumstances = Circumstances {
+        unusable: unusable(&file, ran),
+        complaints: ran.collected.health.reasons.clone(),
+        stopped: ran
+            .stopped
+            .as_ref()
+            .map(|stopped| stopped_of(stopped, prepared, ran)),
+        incomplete: incomplete(ran),
+        broken: file.broken(Some(&ran.collected.sums)),
+    };
+    let exit = judge::judge(scenario, &mut file, gathered, circumstances);
+    (file, exit as u8)
+}
+
+fn plan(prepared: &Prepared) -> Plan {
+    let scenario = &prepared.scenario;
+    let brokers: Vec<String> = prepared
+        .info
+        .brokers
+        .iter()
+        .map(|broker| format!("{} {}", broker.id, broker.address))
+        .collect();
+    Plan {
+        hash: plan_hash(scenario),
+        setup_hash: setup_hash(scenario, &brokers),
+        scenario: scenario.effective.clone(),
+        seed: scenario.seed,
+        curve: curve(&prepared.schedules),
+    }
+}
+
+/// The rate of all flows together: (seconds since the start of the load, events per second).
+pub(super) fn curve(schedules: &[Arc<FlowSchedule>]) -> Vec<(f64, f64)> {
+    let run_s = schedules
+        .iter()
+        .map(|schedule| schedule.run_ns() as f64 / NS_PER_S as f64)
+        .fold(0.0, f64::max);
+    let mut instants: Vec<f64> = schedules
+        .iter()
+        .flat_map(|schedule| schedule.curve().points())
+        .map(|(at, _)| at)
+        .collect();
+    instants.sort_by(f64::total_cmp);
+    instants.dedup();
+    if instants.len() > POINTS {
+        instants = (0..=POINTS)
+            .map(|i| run_s * i as f64 / POINTS as f64)
+            .collect();
+    }
+    let rate = |at: f64| schedules.iter().map(|s| s.curve().rate(at)).sum();
+    instants.into_iter().map(|at| (at, rate(at))).collect()
+}
+
+fn groups(prepared: &Prepared, ran: &Ran) -> BTreeMap<String, GroupResult> {
+    let groups = prepared.scenario.consumers.iter().zip(&ran.groups);
+    groups
+        .enumerate()
+        .map(|(index, (consume, counts))| {
+            let totals = &ran.collected.groups[index];
+            let lag = ran.collected.lag_records_max[index];
+            let unseen = counts.missing + counts.expired + counts.unread;
+            let end_to_end = totals.all().summary(unseen);
+            let result = GroupResult::new(&account_of(counts), end_to_end, lag);
+            (consume.name.clone(), result)
+        })
+        .collect()
+}
+
+fn account_of(counts: &GroupCounts) -> GroupAccount {
+    GroupAccount {
+        acknowledged: counts.acknowledged,
+        consumed: counts.consumed,
+        consumed_unacknowledged: counts.consumed_unacknowledged,
+        missing: counts.missing,
+        expired: counts.expired,
+        unread: counts.unread,
+        duplicated: counts.duplicated,
+        reordered: counts.reordered,
+        corrupt: counts.corrupt,
+        foreign: counts.foreign,
+    }
+}
+
+/// Why the cluster could not be used, if nothing was ever acknowledged though something was sent.
+fn unusable(file: &RunFile, ran: &Ran) -> Option<String> {
+    let sum = |of: fn(&FlowResult) -> u64| file.flows.values().map(of).sum::<u64>();
+    let sent = sum(|flow| flow.account.sent);
+    if sent == 0 || sum(|flow| flow.account.acknowledged) > 0 || ran.stopped.is_some() {
+        return None;
+    }
+    Some(match ran.last_errors.first() {
+        Some((_, error)) => {
+            format!("none of {sent} events sent was acknowledged; the client's last error: {error}")
+        }
+        None => format!("none of {sent} events sent was acknowledged"),
+    })
+}
+
+fn stopped_of(stopped: &Stopped, prepared: &Prepared, ran: &Ran) -> verdict::Stopped {
+    match stopped {
+        Stopped::Interrupted => verdict::Stopped::Interrupted {
+            after_s: ran.load_ns / NS_PER_S,
+            of_s: prepared.scenario.time.run_ns() / NS_PER_S,
+        },
+        Stopped::Aborted(reason) => verdict::Stopped::Aborted(reason.clone()),
+    }
+}
+
+fn incomplete(ran: &Ran) -> Vec<String> {
+    let mut incomplete = ran.incomplete.clone();
+    incomplete.extend(ran.collected.error.as_ref().map(ToString::to_string));
+    incomplete
+}

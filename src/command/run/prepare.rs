@@ -1,0 +1,445 @@
+//! Everything before the load: the scenario read, the cluster reached, the topics ready. Whatever is wrong is told here, and nothing
+//! was sent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::cli::{RunArgs, TargetKind};
+use crate::clock::{Clock, Monotonic, wall_now};
+use crate::command::client_options;
+use crate::command::confirm::{self, Offer};
+use crate::command::exit::Usage;
+use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
+use crate::measure::units;
+use crate::report::progress::{Progress, Stage};
+use crate::scenario::{self, Arrivals, Metric, Scenario, Source};
+use crate::schedule::FlowSchedule;
+use crate::target::Target;
+use crate::target::kafka::admin::Admin;
+use crate::target::kafka::config::ClientOptions;
+use crate::target::kafka::embedded::Embedded;
+use crate::target::kafka::system::{KafkaTarget, consumer_settings, producer_settings};
+use crate::target::kafka::topics::{Fullest, Ready, Wanted};
+use crate::target::null::NullTarget;
+use crate::traffic::{Renderer, Traffic};
+
+/// A run about to begin.
+pub(super) struct Prepared {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) schedules: Vec<Arc<FlowSchedule>>,
+    pub(super) run_id: String,
+    pub(super) run_tag: u64,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) readable: bool,
+    /// As `run.json` shows it.
+    pub(super) info: TargetInfo,
+    pub(super) warnings: Vec<String>,
+    cluster: Option<Cluster>,
+}
+
+/// What has to be tidied up after a run. Dropped in this order: the embedded cluster after everything that talks to it.
+struct Cluster {
+    admin: Arc<Admin>,
+    created: Vec<String>,
+    groups: Vec<String>,
+    embedded: Option<Embedded>,
+}
+
+/// Reads, checks, connects, creates topics.
+pub(super) fn prepare(args: &RunArgs, progress: &mut Progress) -> Result<Prepared> {
+    let loaded = scenario::load(&Source::named(&args.scenario)?, &args.overrides())?;
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let mut scenario = loaded.scenario;
+    if args.target == Some(TargetKind::Null) {
+        leave_groups_out(&mut scenario, &mut warnings);
+    }
+    let scenario = Arc::new(scenario);
+    let run_id = match &args.run_id {
+        Some(id) => id.clone(),
+        None => made_up_id(),
+    };
+    let run_tag = tag_of(&run_id);
+    let traffic = Arc::new(Traffic::compile(&scenario, run_tag)?);
+    let schedules: Vec<Arc<FlowSchedule>> = (0..scenario.flows.len())
+        .map(|flow| Arc::new(FlowSchedule::compile(&scenario, flow)))
+        .collect();
+    heed_max_rate(args, &scenario, &schedules)?;
+    let draft = Draft {
+        args,
+        scenario: &scenario,
+        traffic: &traffic,
+        schedules: &schedules,
+        run_id: &run_id,
+    };
+    let reached = draft.reach(progress, &mut warnings)?;
+    Ok(Prepared {
+        traffic,
+        run_id,
+        run_tag,
+        target: reached.target,
+        readable: reached.readable,
+        info: reached.info,
+        warnings,
+        cluster: reached.cluster,
+        schedules,
+        scenario,
+    })
+}
+
+impl Prepared {
+    /// Ends the clients, and deletes what the run created if that was asked for.
+    pub(super) fn leave(self, delete_topics: bool) {
+        let Prepared {
+            target, cluster, ..
+        } = self;
+        drop(target);
+        let Some(cluster) = cluster else {
+            return;
+        };
+        // The embedded cluster goes with everything in it, and knows no requests to delete.
+        if cluster.embedded.is_some() {
+            return;
+        }
+        // A group is of no use without its run. One that is still emptying is left for `clean`.
+        let groups_deleted = cluster.admin.delete_groups(&cluster.groups).is_ok();
+        if delete_topics && let Err(error) = cluster.admin.delete_topics(&cluster.created) {
+            eprintln!("warning: {error}");
+        }
+        if !groups_deleted {
+            // librdkafka 2.12 aborts the process when a client goes while such a request is open. This process ends anyway.
+            std::mem::forget(cluster.admin);
+        }
+    }
+}
+
+/// Without a cluster there is nothing to read back.
+fn leave_groups_out(scenario: &mut Scenario, warnings: &mut Vec<String>) {
+    if scenario.consumers.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = scenario.consumers.iter().map(|g| g.name.as_str()).collect();
+    warnings.push(format!(
+        "--target null has nothing to read: consumer groups and their SLOs are left out ({})",
+        names.join(", ")
+    ));
+    scenario.consumers.clear();
+    scenario.slos.retain(|slo| {
+        !matches!(
+            slo.metric,
+            Metric::EndToEnd
+                | Metric::LagRecords
+                | Metric::LagTime
+                | Metric::Missing
+                | Metric::Corrupt
+                | Metric::Duplicated
+                | Metric::Reordered
+        )
+    });
+}
+
+/// Unique enough for one person's runs, and short enough to read: the time, and a few letters of the monotonic clock and process.
+fn made_up_id() -> String {
+    let salt =
+        blake3::hash(format!("{} {}", Monotonic.now().as_ns(), std::process::id()).as_bytes());
+    let at = wall_now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    format!("{at}-{}", &salt.to_hex()[..6])
+}
+
+/// What the stamps carry of the run's id.
+fn tag_of(run_id: &str) -> u64 {
+    let hash = blake3::hash(run_id.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// `--max-rate`: refuse to offer more than this at any instant.
+fn heed_max_rate(
+    args: &RunArgs,
+    scenario: &Scenario,
+    schedules: &[Arc<FlowSchedule>],
+) -> Result<()> {
+    let Some(limit) = args.max_rate else {
+        return Ok(());
+    };
+    let limit = limit.as_per_second();
+    if let Some(flow) = unthrottled(scenario) {
+        let text = format!(
+            "--max-rate {}: flow {flow} is unthrottled, so nothing limits its rate; give it a mean or leave --max-rate out",
+            units::rate(limit)
+        );
+        return Err(Usage(text).into());
+    }
+    let peak = peak_per_s(schedules);
+    if peak <= limit {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "--max-rate {}: the scenario offers up to {} (all flows together); lower it with --scale {:.3}, or raise --max-rate",
+        units::rate(limit),
+        units::rate(peak),
+        limit / peak
+    ))
+    .into())
+}
+
+fn unthrottled(scenario: &Scenario) -> Option<&str> {
+    let mut flows = scenario.flows.iter();
+    flows
+        .find(|flow| flow.arrivals == Arrivals::Unthrottled)
+        .map(|flow| flow.name.as_str())
+}
+
+/// The highest rate of all flows together, in events per second.
+fn peak_per_s(schedules: &[Arc<FlowSchedule>]) -> f64 {
+    super::assemble::curve(schedules)
+        .iter()
+        .map(|(_, rate)| *rate)
+        .fold(0.0, f64::max)
+}
+
+/// What is known before the cluster is reached.
+struct Draft<'a> {
+    args: &'a RunArgs,
+    scenario: &'a Arc<Scenario>,
+    traffic: &'a Arc<Traffic>,
+    schedules: &'a [Arc<FlowSchedule>],
+    run_id: &'a str,
+}
+
+/// A target that is ready.
+struct Reached {
+    target: Arc<dyn Target>,
+    readable: bool,
+    info: TargetInfo,
+    cluster: Option<Cluster>,
+}
+
+impl Draft<'_> {
+    fn reach(&self, progress: &mut Progress, warnings: &mut Vec<String>) -> Result<Reached> {
+        let mut options = client_options(&self.args.cluster)?;
+        match self.args.target {
+            Some(TargetKind::Null) => Ok(Reached {
+                target: Arc::new(NullTarget),
+                readable: false,
+                info: self.info("null", &[], &Ready::default(), BTreeMap::new()),
+                cluster: None,
+            }),
+            Some(TargetKind::Embedded) => self.reach_embedded(&mut options, warnings),
+            None if options.bootstrap().is_none() => self.reach_embedded(&mut options, warnings),
+            None => self.reach_cluster(&options, progress, warnings),
+        }
+    }
+
+    fn reach_embedded(
+        &self,
+        options: &mut ClientOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<Reached> {
+        let embedded = Embedded::start()?;
+        options.use_embedded(&embedded.bootstrap());
+        let client = self.check_settings(options, warnings)?;
+        let wanted = self.wanted();
+        let ready = embedded.create_topics(&wanted)?;
+        let admin = Arc::new(Admin::connect(&options.admin()?)?);
+        let info = self.info("embedded", &admin.cluster().brokers, &ready, client);
+        Ok(self.reached(options, admin, info, Vec::new(), Some(embedded)))
+    }
+
+    fn reach_cluster(
+        &self,
+        options: &ClientOptions,
+        progress: &mut Progress,
+        warnings: &mut Vec<String>,
+    ) -> Result<Reached> {
+        let client = self.check_settings(options, warnings)?;
+        let to = options.bootstrap().unwrap_or_default().to_owned();
+        progress.show(Monotonic.now(), Stage::Connecting { to });
+        let admin = Arc::new(Admin::connect(&options.admin()?)?);
+        self.confirm(&admin)?;
+        let wanted = self.wanted();
+        let count = wanted.len();
+        progress.show(Monotonic.now(), Stage::Topics { count });
+        let ready = admin.prepare_topics(&wanted, self.args.allow_existing)?;
+        warnings.extend(ready.warnings.iter().cloned());
+        let info = self.info("kafka", &admin.cluster().brokers, &ready, client);
+        Ok(self.reached(options, admin, info, ready.created, None))
+    }
+
+    fn reached(
+        &self,
+        options: &ClientOptions,
+        admin: Arc<Admin>,
+        info: TargetInfo,
+        created: Vec<String>,
+        embedded: Option<Embedded>,
+    ) -> Reached {
+        let names = self.names();
+        let group_prefix = format!("{}{}.", self.args.topic_prefix, self.run_id);
+        let target = KafkaTarget::new(
+            Arc::clone(self.scenario),
+            options.clone(),
+            Arc::clone(&admin),
+            names,
+            group_prefix,
+        );
+        let groups = (0..self.scenario.consumers.len())
+            .map(|group| target.group_name(group))
+            .collect();
+        Reached {
+            target: Arc::new(target),
+            readable: true,
+            info,
+            cluster: Some(Cluster {
+                admin,
+                created,
+                groups,
+                embedded,
+            }),
+        }
+    }
+
+    /// Every client's settings, so that what is wrong with them is told before anything is created. Returns what the report shows.
+    fn check_settings(
+        &self,
+        options: &ClientOptions,
+        warnings: &mut Vec<String>,
+    ) -> Result<BTreeMap<String, String>> {
+        warnings.extend(options.warnings.iter().cloned());
+        let mut shown = BTreeMap::new();
+        for flow in 0..self.scenario.flows.len() {
+            let settings = producer_settings(options, self.scenario, flow)?;
+            warnings.extend(settings.warnings.iter().cloned());
+            if flow == 0 {
+                shown = settings.redacted();
+            }
+        }
+        for group in 0..self.scenario.consumers.len() {
+            let settings = consumer_settings(options, self.scenario, group, "check")?;
+            warnings.extend(settings.warnings.iter().cloned());
+        }
+        warnings.dedup();
+        Ok(shown)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let prefix = &self.args.topic_prefix;
+        let topics = self.scenario.topics.iter();
+        topics
+            .map(|topic| format!("{prefix}{}", topic.name))
+            .collect()
+    }
+
+    fn wanted(&self) -> Vec<Wanted> {
+        let names = self.names();
+        let fullest = self.fullest();
+        let topics = self.scenario.topics.iter().zip(names).zip(fullest);
+        topics
+            .map(|((topic, name), fullest)| Wanted {
+                name,
+                partitions: topic.partitions,
+                replication: topic.replication,
+                config: topic.config.clone(),
+                fullest,
+            })
+            .collect()
+    }
+
+    /// Per topic, an upper bound of what one partition receives: all of the topic, since one key may take it all.
+    fn fullest(&self) -> Vec<Option<Fullest>> {
+        let mut renderer = Renderer::new(Arc::clone(self.traffic));
+        let mut topics = vec![Some((0.0, 0.0)); self.scenario.topics.len()];
+        for (flow, schedule) in self.scenario.flows.iter().zip(self.schedules) {
+            for (event, share) in &flow.mix {
+                let sum = &mut topics[self.scenario.events[*event].topic];
+                if flow.arrivals == Arrivals::Unthrottled {
+                    *sum = None;
+                }
+                if let Some((records, bytes)) = sum {
+                    let count = schedule.curve().total() * share;
+                    *records += count;
+                    *bytes += count * renderer.mean_bytes(*event);
+                }
+            }
+        }
+        // A tenth more than the mean: Poisson totals and varying sizes.
+        let bound = |(records, bytes): (f64, f64)| Fullest {
+            records: (records * 1.1).ceil() as u64 + 1000,
+            bytes: (bytes * 1.1).ceil() as u64 + 1_000_000,
+        };
+        topics.into_iter().map(|topic| topic.map(bound)).collect()
+    }
+
+    /// The safety question for a cluster that is not on this machine.
+    fn confirm(&self, admin: &Admin) -> Result<()> {
+        let brokers = &admin.cluster().brokers;
+        let mut hosts: Vec<String> = brokers.iter().map(|broker| broker.host.clone()).collect();
+        hosts.extend(admin.bootstrap().split(',').filter_map(|address| {
+            let host = address.trim().rsplit_once(':')?.0;
+            Some(host.trim_matches(['[', ']']).to_owned())
+        }));
+        let bytes: Option<u64> = self.fullest().iter().map(|f| f.map(|f| f.bytes)).sum();
+        let records: Option<u64> = self.fullest().iter().map(|f| f.map(|f| f.records)).sum();
+        let peak = unthrottled(self.scenario)
+            .is_none()
+            .then(|| peak_per_s(self.schedules));
+        let mean_bytes = bytes.zip(records).map(|(b, r)| b as f64 / r.max(1) as f64);
+        let offer = Offer {
+            bootstrap: admin.bootstrap().to_owned(),
+            brokers: brokers.len(),
+            peak_per_s: peak,
+            peak_bytes_per_s: peak.zip(mean_bytes).map(|(peak, mean)| peak * mean),
+            bytes: bytes.map(|bytes| bytes as f64),
+            replication: self
+                .scenario
+                .topics
+                .iter()
+                .filter_map(|topic| topic.replication)
+                .max()
+                .unwrap_or(1),
+        };
+        confirm::confirm(&offer, &hosts, self.args.yes)?;
+        Ok(())
+    }
+
+    fn info(
+        &self,
+        kind: &str,
+        brokers: &[crate::target::kafka::admin::Broker],
+        ready: &Ready,
+        client: BTreeMap<String, String>,
+    ) -> TargetInfo {
+        let address = |b: &crate::target::kafka::admin::Broker| format!("{}:{}", b.host, b.port);
+        let bootstrap = match (&self.args.cluster.bootstrap, kind) {
+            (Some(typed), "kafka") => typed.split(',').map(|a| a.trim().to_owned()).collect(),
+            _ => brokers.iter().map(address).collect(),
+        };
+        let topics = self.scenario.topics.iter().zip(self.names()).enumerate();
+        TargetInfo {
+            kind: kind.to_owned(),
+            bootstrap,
+            brokers: brokers
+                .iter()
+                .map(|broker| Broker {
+                    id: broker.id,
+                    address: address(broker),
+                })
+                .collect(),
+            topics: topics
+                .map(|(index, (topic, name))| {
+                    let info = TopicInfo {
+                        name,
+                        partitions: topic.partitions,
+                        replication: ready.replication.get(index).copied(),
+                        config: topic.config.iter().cloned().collect(),
+                    };
+                    (topic.key.clone(), info)
+                })
+                .collect(),
+            client,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The loop of one member of a consumer group: read, verify, time, think.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+
+use super::control::Control;
+use crate::clock::{Clock, Tick};
+use crate::measure::collect::Report;
+use crate::measure::consumer_recorder::{ConsumerRecorder, Received};
+use crate::measure::ledger::{LedgerConsumer, Seen};
+use crate::measure::live::LiveMember;
+use crate::target::{Consumer, Incoming};
+use crate::traffic::stamp::{self, Checked};
+
+/// Most records taken at once when there is no think time.
+const MOST: usize = 4096;
+/// Longest stretch of think time owed by one turn: the group's own business is served in between.
+const THINK_NS: u64 = 5_000_000;
+/// Longest wait for records.
+const LONGEST_WAIT_NS: u64 = 50_000_000;
+const HOUSEKEEPING_NS: u64 = 200_000_000;
+
+/// Which partitions each member of each group holds: the run starts when all are held.
+#[derive(Clone, Debug)]
+pub(super) struct Assignments(Arc<Mutex<Vec<Vec<Option<Vec<(u16, u32)>>>>>>);
+
+impl Assignments {
+    /// For groups of these sizes.
+    pub(super) fn new(members: &[u32]) -> Assignments {
+        let empty = members.iter().map(|n| vec![None; *n as usize]).collect();
+        Assignments(Arc::new(Mutex::new(empty)))
+    }
+
+    /// Which of the groups lack a member's assignment or a partition of `wanted`; empty: all are ready.
+    pub(super) fn lacking(&self, wanted: &[Vec<(u16, u32)>]) -> Vec<usize> {
+        let groups = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let ready = |members: &Vec<Option<Vec<(u16, u32)>>>, wanted: &Vec<(u16, u32)>| {
+            let held: Vec<&(u16, u32)> = members.iter().flatten().flatten().collect();
+            members.iter().all(Option::is_some) && wanted.iter().all(|part| held.contains(&part))
+        };
+        (0..groups.len())
+            .filter(|group| !ready(&groups[*group], &wanted[*group]))
+            .collect()
+    }
+
+    /// How many members hold their partitions, and how many there are.
+    pub(super) fn ready(&self) -> (u32, u32) {
+        let groups = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let members = groups.iter().flatten();
+        let ready = members.clone().filter(|held| held.is_some()).count();
+        (ready as u32, members.count() as u32)
+    }
+
+    fn set(&self, group: usize, member: u32, held: Option<Vec<(u16, u32)>>) {
+        let mut groups = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        groups[group][member as usize] = held;
+    }
+}
+
+/// A member that can read nothing more, and why.
+#[derive(Debug)]
+pub(super) struct MemberLost {
+    pub(super) group: usize,
+    pub(super) reason: String,
+}
+
+/// The parts one consumer thread is made of.
+pub(super) struct ConsumerParts {
+    pub(super) group: usize,
+    pub(super) member: u32,
+    pub(super) client: Box<dyn Consumer + Send>,
+    pub(super) ledger: LedgerConsumer,
+    pub(super) recorder: ConsumerRecorder,
+    pub(super) live: LiveMember,
+    /// By flow, whether its bins are lengths of time.
+    pub(super) timed: Arc<[bool]>,
+    pub(super) run_tag: u64,
+    pub(super) work_ns: u64,
+    pub(super) assignments: Assignments,
+    pub(super) reports: Sender<Report>,
+    pub(super) news: Sender<MemberLost>,
+}
+
+/// The loop's state.
+pub(super) struct ConsumerLoop<C: Clock> {
+    clock: C,
+    control: Control,
+    parts: ConsumerParts,
+    start: Tick,
+    /// When the think time owed so far is over: a virtual clock, since a sleep of 200 µs takes 250.
+    free_at: Tick,
+    housekeeping: Tick,
+    fatal: bool,
+    records: u64,
+    places: HashMap<(u16, u32), Place>,
+}
+
+impl<C: Clock> ConsumerLoop<C> {
+    pub(super) fn new(clock: C, control: Control, parts: ConsumerParts) -> ConsumerLoop<C> {
+        let now = clock.now();
+        ConsumerLoop {
+            clock,
+            control,
+            parts,
+            start: now,
+            free_at: now,
+            housekeeping: now,
+            fatal: false,
+            records: 0,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Serves the group until the start, then reads until the control says the reading is over.
+    pub(super) fn run(mut self) {
+        while !self.control.gate_is_decided() {
+            self.turn();
+            let held = self.parts.client.assignment();
+            self.parts
+                .assignments
+                .set(self.parts.group, self.parts.member, held);
+        }
+        if let Some(start) = self.control.wait_for_start() {
+            self.start = start;
+            while !self.control.reading_is_over() && !self.fatal {
+                self.turn();
+            }
+        }
+        // Nobody listens any more only when the run is being given up.
+        let reports = self.parts.reports;
+        let totals = self.parts.recorder.finish(&mut |part| {
+            let _ = reports.send(Report::Member(part));
+        });
+        let _ = reports.send(Report::MemberDone(Box::new(totals)));
+    }
+
+    fn turn(&mut self) {
+        let now = self.clock.now();
+        self.housekeep(now);
+        if self.free_at > now {
+            let owed = self.free_at.since(now).min(LONGEST_WAIT_NS);
+            std::thread::sleep(std::time::Duration::from_nanos(owed));
+            return;
+        }
+        let work_ns = self.parts.work_ns;
+        let most = match THINK_NS.checked_div(work_ns) {
+            Some(records) => (records as usize).clamp(1, MOST),
+            None => MOST,
+        };
+        let start = self.start;
+        let ConsumerParts {
+            client,
+            ledger,
+            recorder,
+            run_tag,
+            ..
+        } = &mut self.parts;
+        let mut receiver = Receiver {
+            run_tag: *run_tag,
+            start,
+            ledger,
+            recorder,
+            places: &mut self.places,
+        };
+        let deadline = now.plus_ns(LONGEST_WAIT_NS);
+        let mut received_at = now;
+        let count = client.poll(deadline, most, &mut |incoming, at| {
+            received_at = at;
+            receiver.receive(incoming, at);
+        });
+        self.records += count as u64;
+        // Records queue for the member when it is busy; an idle member owes nothing for the past.
+        self.free_at = self
+            .free_at
+            .max(received_at)
+            .plus_ns(work_ns * count as u64);
+        if !self.fatal
+            && let Some(reason) = self.parts.client.fatal()
+        {
+            self.fatal = true;
+            let group = self.parts.group;
+            let _ = self.parts.news.send(MemberLost { group, reason });
+        }
+    }
+
+    fn housekeep(&mut self, now: Tick) {
+        if now < self.housekeeping {
+            return;
+        }
+        self.housekeeping = now.plus_ns(HOUSEKEEPING_NS);
+        let (lag_records, lag_ns) = self.lag(now);
+        self.parts.live.tell(self.records, lag_records, lag_ns);
+        // Asked before the parts are handed over: what is settled now was recorded before.
+        let settled_ns = self
+            .parts
+            .ledger
+            .settled_ns(&self.parts.timed)
+            .unwrap_or(u64::MAX);
+        let reports = &self.parts.reports;
+        let now_ns = now.since(self.start);
+        self.parts.recorder.close(now_ns, settled_ns, &mut |part| {
+            let _ = reports.send(Report::Member(part));
+        });
+    }
+
+    /// How far this member is behind: records between its positions and the ends of its logs, and how long ago the last record
+    /// read of a partition that is behind was due.
+    fn lag(&mut self, now: Tick) -> (u64, u64) {
+        let now_ns = now.since(self.start);
+        let (mut records, mut longest_ns) = (0, 0);
+        for (topic, partition, _, end) in self.parts.client.watermarks() {
+            let Some(place) = self.places.get(&(topic, partition)) else {
+                continue;
+            };
+            let behind = (end - place.next_offset).max(0) as u64;
+            records += behind;
+            if behind > 0 {
+                longest_ns = longest_ns.max(now_ns.saturating_sub(place.last_due_ns));
+            }
+        }
+        (records, longest_ns)
+    }
+}
+
+/// Where a member stands in a partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    next_offset: i64,
+    last_due_ns: u64,
+}
+
+/// What verifying and counting a record takes.
+struct Receiver<'a> {
+    run_tag: u64,
+    start: Tick,
+    ledger: &'a mut LedgerConsumer,
+    recorder: &'a mut ConsumerRecorder,
+    places: &'a mut HashMap<(u16, u32), Place>,
+}
+
+impl Receiver<'_> {
+    /// Verifies and counts one record.
+    #[inline]
+    fn receive(&mut self, incoming: Incoming<'_>, at: Tick) {
+        let (topic, partition, offset) = (incoming.topic, incoming.partition, incoming.offset);
+        let at_ns = at.since(self.start);
+        let bytes = incoming.value.map_or(0, |value| value.len() as u32);
+        let checked = stamp::check(self.run_tag, incoming.key, incoming.value, incoming.stamp);
+        let place = self.places.entry((topic, partition)).or_default();
+        place.next_offset = place.next_offset.max(offset + 1);
+        let what = match checked {
+            Checked::Ours(stamp) => {
+                place.last_due_ns = stamp.due_ns;
+                match self.ledger.consumed(topic, partition, offset, stamp.id) {
+                    Seen::First => Received::First {
+                        due_ns: Some(stamp.due_ns),
+                    },
+                    _ => Received::Again,
+                }
+            }
+            Checked::Corrupt => {
+                self.ledger.corrupt(topic, partition, offset);
+                Received::Corrupt
+            }
+            Checked::Foreign => {
+                self.ledger.foreign(topic, partition, offset);
+                Received::Foreign
+            }
+        };
+        self.recorder.received(at_ns, bytes, what);
+    }
+}

@@ -1,0 +1,604 @@
+//! One run, from ready clients to counted totals.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::Phase;
+use super::abort::{AbortWatch, Reading};
+use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
+use super::control::Control;
+use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
+use super::source::{Scheduled, Source, Unthrottled};
+use super::threads;
+use crate::clock::{Clock, Monotonic, NS_PER_S, Tick, wall_now};
+use crate::measure::client_stats::ClientFigures;
+use crate::measure::collect::{CollectError, Collected, Collector, Report, Watcher};
+use crate::measure::consumer_recorder::ConsumerRecorder;
+use crate::measure::health::Judge;
+use crate::measure::ledger::{GroupCounts, Ledger, LedgerSpec, LogBounds};
+use crate::measure::live::{Live, LiveFigures};
+use crate::measure::recorder::Recorder;
+use crate::measure::sampler::Sampler;
+use crate::measure::second::SecondSample;
+use crate::measure::shape::RunShape;
+use crate::scenario::{Arrivals, Scenario, StampPlace};
+use crate::schedule::{FlowSchedule, Shards};
+use crate::target::{Failure, Target, TargetError};
+use crate::traffic::{Renderer, Traffic};
+
+/// Time from ready clients to the first bin: every thread is waiting at the gate by then.
+const LEAD_NS: u64 = 100_000_000;
+/// How long the members of all groups may take to get their partitions.
+const ASSIGNMENT_NS: u64 = 60 * NS_PER_S;
+/// Time between looks at the run.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What a run is made of.
+pub struct Job {
+    /// The checked scenario.
+    pub scenario: Arc<Scenario>,
+    /// Its compiled events.
+    pub traffic: Arc<Traffic>,
+    /// Its schedules, one for each flow.
+    pub schedules: Vec<Arc<FlowSchedule>>,
+    /// What marks the records of this run.
+    pub run_tag: u64,
+    /// Where the load goes.
+    pub target: Arc<dyn Target>,
+    /// Whether the target has logs to read: without, consumer groups are left out.
+    pub readable: bool,
+    /// The run's switch.
+    pub control: Control,
+    /// The run folder; it exists.
+    pub folder: PathBuf,
+    /// Judges the generator.
+    pub judge: Judge,
+    /// Sees each second as it completes.
+    pub watcher: Option<Watcher>,
+}
+
+/// Sees the run as it goes.
+pub trait Observer {
+    /// A few times a second. `now_ns` is run time; zero before the load.
+    fn look(&mut self, phase: Phase, now_ns: u64, live: &Live);
+}
+
+/// What a run leaves behind.
+pub struct Ran {
+    /// Totals of flows and groups, the generator's health.
+    pub collected: Collected,
+    /// By group, what it saw of the acknowledged events.
+    pub groups: Vec<GroupCounts>,
+    /// Names of the failures that occurred.
+    pub failures: HashMap<Failure, String>,
+    /// When the load began.
+    pub started: jiff::Timestamp,
+    /// How long the load lasted, in nanoseconds.
+    pub load_ns: u64,
+    /// Why the load ended before its time.
+    pub stopped: Option<Stopped>,
+    /// Backlog over the load: (seconds since its start, events).
+    pub backlog: Vec<(f64, u64)>,
+    /// The last figures of the clients, all together.
+    pub client: Option<ClientFigures>,
+    /// The clients' last errors, by flow; what to show when nothing was ever acknowledged.
+    pub last_errors: Vec<(usize, String)>,
+    /// Parts of the run that are missing, a clause each.
+    pub incomplete: Vec<String>,
+}
+
+/// Why a load ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The user interrupted it.
+    Interrupted,
+    /// `[abort]` did, and why.
+    Aborted(String),
+}
+
+/// A run that could not take place.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The target could not be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The run could not be recorded.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// A thread could not be started.
+    #[error("starting a thread: {0}; see the limit of processes (ulimit -u)")]
+    Thread(#[from] io::Error),
+    /// Interrupted before the load began.
+    #[error("interrupted before the load began: nothing was sent")]
+    Interrupted,
+}
+
+/// Runs the job. Blocks until everything is counted.
+///
+/// # Errors
+/// Nothing was sent then.
+pub fn run(mut job: Job, observer: &mut dyn Observer) -> Result<Ran, RunError> {
+    let watcher = job.watcher.take();
+    let mut stage = Stage::new(&job, watcher)?;
+    let outcome = stage.get_ready(&job, observer);
+    if let Err(error) = outcome {
+        job.control.cancel();
+        stage.dismiss();
+        return Err(error);
+    }
+    let started = wall_now();
+    let start = Monotonic.now().plus_ns(LEAD_NS);
+    job.control.open(start);
+    let mut watch = Watch::new(&job, start);
+    watch.until_producers_are_done(&job, &mut stage, observer);
+    watch.until_groups_caught_up(&job, &stage, observer);
+    job.control.end_reading();
+    Ok(stage.finish(&job, watch, started))
+}
+
+/// The threads of a run and what they share.
+struct Stage {
+    shape: Arc<RunShape>,
+    live: Arc<Live>,
+    ledger: Option<Arc<Ledger>>,
+    assignments: Assignments,
+    producers: Vec<JoinHandle<Option<ProducerReport>>>,
+    members: Vec<JoinHandle<()>>,
+    collector: JoinHandle<Collected>,
+    collector_failed: Arc<AtomicBool>,
+    reports: Sender<Report>,
+    producer_news: (Sender<ProducerNews>, Receiver<ProducerNews>),
+    member_news: (Sender<MemberLost>, Receiver<MemberLost>),
+}
+
+impl Stage {
+    fn new(job: &Job, watcher: Option<Watcher>) -> Result<Stage, RunError> {
+        let scenario = &job.scenario;
+        let shape = Arc::new(RunShape::of(scenario));
+        let groups = if job.readable {
+            scenario.consumers.as_slice()
+        } else {
+            &[]
+        };
+        let members: Vec<u32> = groups.iter().map(|group| group.members).collect();
+        let ledger = (!groups.is_empty()).then(|| {
+            Arc::new(Ledger::new(LedgerSpec {
+                shards: scenario.shards,
+                producers: scenario.flows.iter().map(|flow| flow.producers).collect(),
+                partitions: scenario.topics.iter().map(|t| t.partitions).collect(),
+                groups: groups
+                    .iter()
+                    .map(|group| group.topics.iter().map(|topic| *topic as u16).collect())
+                    .collect(),
+            }))
+        });
+        let producers: u32 = scenario.flows.iter().map(|flow| flow.producers).sum();
+        let mut collector = Collector::new(
+            Arc::clone(&shape),
+            &job.folder,
+            producers as usize,
+            members.iter().sum::<u32>() as usize,
+            job.judge.clone(),
+        )?;
+        if let Some(watcher) = watcher {
+            collector.watch(watcher);
+        }
+        let collector_failed = collector.failed();
+        let (reports, inbox) = channel();
+        let collector = threads::spawn("hw-collect".to_owned(), move || {
+            inbox.iter().for_each(|report| collector.receive(report));
+            collector.finish()
+        })?;
+        Ok(Stage {
+            live: Arc::new(Live::new(&shape)),
+            shape,
+            ledger,
+            assignments: Assignments::new(&members),
+            producers: Vec::new(),
+            members: Vec::new(),
+            collector,
+            collector_failed,
+            reports,
+            producer_news: channel(),
+            member_news: channel(),
+        })
+    }
+
+    /// Makes all clients and waits until every member holds its partitions.
+    fn get_ready(&mut self, job: &Job, observer: &mut dyn Observer) -> Result<(), RunError> {
+        if let Some(ledger) = self.ledger.clone() {
+            self.start_members(job, &ledger)?;
+        }
+        self.start_producers(job)?;
+        let wanted: Vec<Vec<(u16, u32)>> = match &self.ledger {
+            Some(ledger) => (0..job.scenario.consumers.len())
+                .map(|group| {
+                    let held = ledger.positions(group);
+                    held.iter()
+                        .map(|(topic, part, _)| (*topic, *part))
+                        .collect()
+                })
+                .collect(),
+            None => Vec::new(),
+        };
+        let deadline = Monotonic.now().plus_ns(ASSIGNMENT_NS);
+        loop {
+            let lacking = self.assignments.lacking(&wanted);
+            if job.control.stopped_ns().is_some() {
+                return Err(RunError::Interrupted);
+            }
+            if let Ok(lost) = self.member_news.1.try_recv() {
+                let group = &job.scenario.consumers[lost.group].name;
+                let text = format!("consumer group {group} can't read: {}", lost.reason);
+                return Err(TargetError::Unusable(text).into());
+            }
+            let Some(first) = lacking.first() else {
+                return Ok(());
+            };
+            if Monotonic.now() > deadline {
+                let group = &job.scenario.consumers[*first].name;
+                return Err(TargetError::Unusable(format!(
+                    "consumer group {group}: not every member had its partitions after {} s; \
+                     see whether the group coordinator is up and the user may read with this group",
+                    ASSIGNMENT_NS / NS_PER_S
+                ))
+                .into());
+            }
+            let (ready, of) = self.assignments.ready();
+            observer.look(Phase::GettingReady { ready, of }, 0, &self.live);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn start_members(&mut self, job: &Job, ledger: &Arc<Ledger>) -> Result<(), RunError> {
+        let logs = job.target.logs()?;
+        for group in 0..job.scenario.consumers.len() {
+            for log in &logs {
+                ledger.set_start(group, log.topic, log.partition, log.end);
+            }
+        }
+        let flows = job.scenario.flows.iter();
+        let timed: Arc<[bool]> = flows
+            .map(|flow| flow.arrivals != Arrivals::Unthrottled)
+            .collect();
+        let mut number = 0;
+        for (group, consume) in job.scenario.consumers.iter().enumerate() {
+            for member in 0..consume.members {
+                let position = {
+                    let ledger = Arc::clone(ledger);
+                    Arc::new(move |topic, partition| ledger.position(group, topic, partition))
+                };
+                let parts = ConsumerParts {
+                    group,
+                    member,
+                    client: job.target.consumer(group, member, position)?,
+                    ledger: ledger.consumer(group),
+                    recorder: ConsumerRecorder::new(&self.shape, group, number),
+                    live: self.live.member(group),
+                    timed: Arc::clone(&timed),
+                    run_tag: job.run_tag,
+                    work_ns: consume.work.as_nanos() as u64,
+                    assignments: self.assignments.clone(),
+                    reports: self.reports.clone(),
+                    news: self.member_news.0.clone(),
+                };
+                number += 1;
+                let member = ConsumerLoop::new(Monotonic, job.control.clone(), parts);
+                let name = format!("hw-c-{group}-{}", number - 1);
+                self.members
+                    .push(threads::spawn(name, move || member.run())?);
+            }
+        }
+        Ok(())
+    }
+
+    fn start_producers(&mut self, job: &Job) -> Result<(), RunError> {
+        let scenario = &job.scenario;
+        let (run_ns, settle_ns) = (
+            scenario.time.run_ns(),
+            scenario.time.settle.as_nanos() as u64,
+        );
+        for (flow, of) in scenario.flows.iter().enumerate() {
+            for index in 0..of.producers {
+                let shards = Shards {
+                    first: index as u16,
+                    step: of.producers as u16,
+                    end: scenario.shards,
+                };
+                let source = match of.arrivals {
+                    Arrivals::Unthrottled => {
+                        Source::Unthrottled(Unthrottled::new(flow as u16, shards.first, run_ns))
+                    }
+                    _ => {
+                        Source::Scheduled(Scheduled::new(flow as u16, &job.schedules[flow], shards))
+                    }
+                };
+                let parts = ProducerParts {
+                    flow,
+                    index,
+                    client: job.target.producer(flow, index)?,
+                    source,
+                    renderer: Renderer::new(Arc::clone(&job.traffic)),
+                    recorder: Recorder::new(Arc::clone(&self.shape), flow),
+                    live: self.live.producer(flow),
+                    ledger: self
+                        .ledger
+                        .as_ref()
+                        .map(|ledger| ledger.producer(flow as u16, index as u16)),
+                    partitions: scenario.topics.iter().map(|t| t.partitions).collect(),
+                    stamped: scenario
+                        .events
+                        .iter()
+                        .map(|event| event.stamp != StampPlace::None)
+                        .collect(),
+                    reports: self.reports.clone(),
+                    news: self.producer_news.0.clone(),
+                };
+                let control = job.control.clone();
+                let work = move || {
+                    let start = control.wait_for_start()?;
+                    let producer = ProducerLoop::new(Monotonic, control, start, parts);
+                    Some(producer.run(run_ns, settle_ns))
+                };
+                let name = producer_thread(flow, index);
+                self.producers.push(threads::spawn(name, work)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the threads of a run that does not take place.
+    fn dismiss(self) {
+        for member in self.members {
+            let _ = member.join();
+        }
+        for producer in self.producers {
+            let _ = producer.join();
+        }
+        drop(self.reports);
+        let _ = self.collector.join();
+    }
+
+    fn finish(self, job: &Job, watch: Watch, started: jiff::Timestamp) -> Ran {
+        let mut incomplete = watch.incomplete;
+        for member in self.members {
+            if member.join().is_err() {
+                incomplete.push("a consumer thread crashed".to_owned());
+            }
+        }
+        let mut failures = HashMap::new();
+        let mut last_errors = Vec::new();
+        for producer in self.producers {
+            match producer.join() {
+                Ok(Some(report)) => {
+                    failures.extend(report.failures);
+                    last_errors.extend(report.last_error.map(|error| (report.flow, error)));
+                }
+                Ok(None) => {}
+                Err(_) => incomplete.push("a producer thread crashed".to_owned()),
+            }
+        }
+        let groups = self.ledger.as_ref().map_or_else(Vec::new, |ledger| {
+            count_groups(job, ledger, &mut incomplete)
+        });
+        drop(self.reports);
+        let collected = self
+            .collector
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let planned_ns = job.scenario.time.run_ns();
+        Ran {
+            collected,
+            groups,
+            failures,
+            started,
+            load_ns: job
+                .control
+                .stopped_ns()
+                .unwrap_or(planned_ns)
+                .min(planned_ns),
+            stopped: watch.stopped,
+            backlog: watch.backlog,
+            client: watch.client,
+            last_errors,
+            incomplete,
+        }
+    }
+}
+
+/// The name of a producer thread; the health judge exempts threads by it.
+pub fn producer_thread(flow: usize, index: u32) -> String {
+    format!("hw-p-{flow}-{index}")
+}
+
+/// What each group saw, held against where the logs begin and end now.
+fn count_groups(job: &Job, ledger: &Ledger, incomplete: &mut Vec<String>) -> Vec<GroupCounts> {
+    let bounds: Vec<LogBounds> = match job.target.logs() {
+        Ok(logs) => logs
+            .iter()
+            .map(|log| LogBounds {
+                topic: log.topic,
+                partition: log.partition,
+                start: log.start,
+                end: Some(log.end),
+            })
+            .collect(),
+        Err(error) => {
+            incomplete.push(format!("where the logs end could not be asked: {error}"));
+            Vec::new()
+        }
+    };
+    (0..job.scenario.consumers.len())
+        .map(|group| ledger.account(group, &bounds))
+        .collect()
+}
+
+/// What the run's own thread sees while the others work.
+struct Watch {
+    start: Tick,
+    sampler: Sampler,
+    abort: AbortWatch,
+    /// The last statistics of each client.
+    clients: BTreeMap<(usize, u32), ClientFigures>,
+    client: Option<ClientFigures>,
+    next_second: u32,
+    /// Failed and ended events at earlier looks, for the share of errors in the last seconds.
+    ended: std::collections::VecDeque<(u64, u64)>,
+    backlog: Vec<(f64, u64)>,
+    stopped: Option<Stopped>,
+    incomplete: Vec<String>,
+}
+
+impl Watch {
+    fn new(job: &Job, start: Tick) -> Watch {
+        Watch {
+            start,
+            sampler: Sampler::new(Monotonic.now()),
+            abort: AbortWatch::new(job.scenario.abort),
+            clients: BTreeMap::new(),
+            client: None,
+            next_second: 0,
+            ended: std::collections::VecDeque::new(),
+            backlog: Vec::new(),
+            stopped: None,
+            incomplete: Vec::new(),
+        }
+    }
+
+    fn until_producers_are_done(
+        &mut self,
+        job: &Job,
+        stage: &mut Stage,
+        observer: &mut dyn Observer,
+    ) {
+        let run_ns = job.scenario.time.run_ns();
+        while stage.producers.iter().any(|thread| !thread.is_finished()) {
+            let now_ns = self.look(stage);
+            let over = now_ns >= run_ns || job.control.stopped_ns().is_some();
+            let phase = if over { Phase::Settling } else { Phase::Load };
+            observer.look(phase, now_ns, &stage.live);
+            if !over {
+                self.watch_load(job, stage, now_ns);
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.look(stage);
+        if job.control.stopped_ns().is_some() && self.stopped.is_none() {
+            self.stopped = Some(Stopped::Interrupted);
+        }
+    }
+
+    /// Backlog, `[abort]`, a run folder that can't be written.
+    fn watch_load(&mut self, job: &Job, stage: &Stage, now_ns: u64) {
+        let figures = stage.live.figures(now_ns, None);
+        self.backlog
+            .push((now_ns as f64 / NS_PER_S as f64, figures.backlog()));
+        let reading = Reading {
+            response_ns: self
+                .abort
+                .quantile()
+                .and_then(|q| stage.live.quantile_us(now_ns, None, q))
+                .map(|us| us * 1_000),
+            oldest_ns: figures.oldest_wait_ns,
+            errors: self.error_share(&figures),
+            backlog: figures.backlog(),
+        };
+        if let Some(reason) = self.abort.feed(now_ns, &reading) {
+            self.stopped = Some(Stopped::Aborted(reason));
+            job.control.stop_at(now_ns);
+        }
+        if stage.collector_failed.load(Ordering::Relaxed) {
+            job.control.stop_at(now_ns);
+        }
+        if job.control.stopped_ns().is_some() && self.stopped.is_none() {
+            self.stopped = Some(Stopped::Interrupted);
+        }
+    }
+
+    /// The share of failed events among those that ended in the last five seconds.
+    fn error_share(&mut self, figures: &LiveFigures) -> Option<f64> {
+        let looks = (Duration::from_secs(5).as_millis() / LOOK.as_millis()) as usize;
+        let failed = figures.account.failed;
+        let now = (failed, failed + figures.account.acknowledged);
+        self.ended.push_back(now);
+        if self.ended.len() > looks {
+            self.ended.pop_front();
+        }
+        let then = *self.ended.front()?;
+        (now.1 > then.1).then(|| (now.0 - then.0) as f64 / (now.1 - then.1) as f64)
+    }
+
+    fn until_groups_caught_up(&mut self, job: &Job, stage: &Stage, observer: &mut dyn Observer) {
+        let Some(ledger) = &stage.ledger else {
+            return;
+        };
+        let limit_ns = job.scenario.time.catch_up.as_nanos() as u64;
+        let deadline = Monotonic.now().plus_ns(limit_ns);
+        let groups = 0..job.scenario.consumers.len();
+        while groups.clone().any(|group| !ledger.caught_up(group)) && Monotonic.now() < deadline {
+            let now_ns = self.look(stage);
+            let unread = groups.clone().map(|group| ledger.lag(group)).sum();
+            observer.look(Phase::CatchingUp { unread }, now_ns, &stage.live);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Takes in what the threads told, and samples each second as it ends. Returns the run time.
+    fn look(&mut self, stage: &Stage) -> u64 {
+        while let Ok(news) = stage.producer_news.1.try_recv() {
+            match news {
+                ProducerNews::Statistics {
+                    flow,
+                    producer,
+                    json,
+                } => match ClientFigures::parse(&json) {
+                    Ok(figures) => {
+                        self.clients.insert((flow, producer), figures);
+                    }
+                    Err(error) => tracing::debug!("the client's statistics: {error}"),
+                },
+                ProducerNews::Fatal { flow, reason } => {
+                    let flow = &stage.shape.flows[flow].name;
+                    let text = format!("the client of flow {flow} can't go on: {reason}");
+                    self.incomplete.push(text);
+                }
+            }
+        }
+        while let Ok(lost) = stage.member_news.1.try_recv() {
+            let group = &stage.shape.groups[lost.group];
+            let text = format!("a member of group {group} can't read on: {}", lost.reason);
+            self.incomplete.push(text);
+        }
+        let now = Monotonic.now();
+        let now_ns = now.since(self.start);
+        let second = (now_ns / NS_PER_S) as u32;
+        if second > self.next_second {
+            self.sample(stage, second - 1, now);
+            self.next_second = second;
+        }
+        now_ns
+    }
+
+    fn sample(&mut self, stage: &Stage, second: u32, now: Tick) {
+        self.client = self.clients.values().cloned().reduce(|mut all, one| {
+            all.merge(&one);
+            all
+        });
+        let sample = SecondSample {
+            second,
+            used: self.sampler.sample(now),
+            client: self.client.clone(),
+            lag: (0..stage.shape.groups.len())
+                .map(|group| stage.live.lag(group))
+                .collect(),
+        };
+        // Nobody listens any more only when the collector crashed, which joining it tells.
+        let _ = stage.reports.send(Report::Second(Box::new(sample)));
+    }
+}

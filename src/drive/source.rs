@@ -1,0 +1,196 @@
+//! Where a producer's next event comes from: a cursor into the schedule, or "as soon as there is room".
+
+use std::sync::Arc;
+
+use crate::clock::NS_PER_S;
+use crate::schedule::{Arrival, BIN_NS, Cells, FlowSchedule, Identity, Shards};
+
+/// Events of one unthrottled bin: its ledger is made anew for each.
+const UNTHROTTLED_BIN: u32 = 4096;
+
+/// An event to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) id: Identity,
+    pub(super) due_ns: u64,
+}
+
+/// The cursor of one producer thread.
+pub(super) enum Source {
+    Scheduled(Scheduled),
+    Unthrottled(Unthrottled),
+}
+
+impl Source {
+    /// The next event due at or before `now_ns`, and moves on. `opened` learns of every bin with events as the cursor enters it.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        now_ns: u64,
+        opened: &mut dyn FnMut(u32, &[Arrival]),
+    ) -> Option<Due> {
+        match self {
+            Source::Scheduled(scheduled) => scheduled.take(now_ns, opened),
+            Source::Unthrottled(unthrottled) => unthrottled.take(now_ns, opened),
+        }
+    }
+
+    /// When to look again: no event is due before. `None`: never again.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        match self {
+            Source::Scheduled(scheduled) => scheduled.next_ns(),
+            Source::Unthrottled(unthrottled) => unthrottled.next_ns(),
+        }
+    }
+
+    /// Events due by `now_ns` that were not taken yet: exact within the bin the cursor is in, expected beyond it.
+    pub(super) fn unrendered(&self, now_ns: u64) -> u64 {
+        match self {
+            Source::Scheduled(scheduled) => scheduled.unrendered(now_ns),
+            Source::Unthrottled(_) => 0,
+        }
+    }
+
+    pub(super) fn is_unthrottled(&self) -> bool {
+        matches!(self, Source::Unthrottled(_))
+    }
+}
+
+/// A walk through the bins of a flow's schedule, for some of its shards.
+pub(super) struct Scheduled {
+    flow: u16,
+    schedule: Arc<FlowSchedule>,
+    /// The part of the flow that is ours.
+    share: f64,
+    cells: Cells,
+    bins: u32,
+    /// The bin that `arrivals` holds.
+    bin: u32,
+    arrivals: Vec<Arrival>,
+    next: usize,
+}
+
+impl Scheduled {
+    pub(super) fn new(flow: u16, schedule: &Arc<FlowSchedule>, shards: Shards) -> Scheduled {
+        let ours = (u32::from(shards.first)..shards.end).step_by(usize::from(shards.step));
+        Scheduled {
+            flow,
+            schedule: Arc::clone(schedule),
+            share: ours.count() as f64 / f64::from(shards.end),
+            cells: schedule.cells(shards),
+            bins: schedule.bins(),
+            bin: u32::MAX,
+            arrivals: Vec::new(),
+            next: 0,
+        }
+    }
+
+    fn take(&mut self, now_ns: u64, opened: &mut dyn FnMut(u32, &[Arrival])) -> Option<Due> {
+        while self.next == self.arrivals.len() {
+            let bin = self.bin.wrapping_add(1);
+            if bin >= self.bins || u64::from(bin) * BIN_NS > now_ns {
+                return None;
+            }
+            self.bin = bin;
+            self.next = 0;
+            self.cells.bin(bin, &mut self.arrivals);
+            if !self.arrivals.is_empty() {
+                opened(bin, &self.arrivals);
+            }
+        }
+        let arrival = self.arrivals[self.next];
+        if arrival.due_ns > now_ns {
+            return None;
+        }
+        self.next += 1;
+        Some(Due {
+            id: Identity {
+                flow: self.flow,
+                shard: arrival.shard,
+                bin: self.bin,
+                ordinal: arrival.ordinal,
+            },
+            due_ns: arrival.due_ns,
+        })
+    }
+
+    fn next_ns(&self) -> Option<u64> {
+        if let Some(arrival) = self.arrivals.get(self.next) {
+            return Some(arrival.due_ns);
+        }
+        let bin = self.bin.wrapping_add(1);
+        (bin < self.bins).then(|| u64::from(bin) * BIN_NS)
+    }
+}
+
+impl Scheduled {
+    fn unrendered(&self, now_ns: u64) -> u64 {
+        let rest = &self.arrivals[self.next..];
+        let here = rest.partition_point(|arrival| arrival.due_ns <= now_ns);
+        let seen_to_ns = u64::from(self.bin.wrapping_add(1)) * BIN_NS;
+        let beyond = if now_ns > seen_to_ns {
+            let seconds = |ns: u64| ns as f64 / NS_PER_S as f64;
+            let curve = self.schedule.curve();
+            curve.cumulative(seconds(now_ns)) - curve.cumulative(seconds(seen_to_ns))
+        } else {
+            0.0
+        };
+        here as u64 + (beyond * self.share) as u64
+    }
+}
+
+/// Events without a schedule, until the end of the run. Their bins are counted, not timed.
+pub(super) struct Unthrottled {
+    flow: u16,
+    shard: u16,
+    end_ns: u64,
+    sent: u64,
+    over: bool,
+    arrivals: Vec<Arrival>,
+}
+
+impl Unthrottled {
+    pub(super) fn new(flow: u16, shard: u16, end_ns: u64) -> Unthrottled {
+        let arrivals = (0..UNTHROTTLED_BIN)
+            .map(|ordinal| Arrival {
+                due_ns: 0,
+                shard,
+                ordinal,
+            })
+            .collect();
+        Unthrottled {
+            flow,
+            shard,
+            end_ns,
+            sent: 0,
+            over: false,
+            arrivals,
+        }
+    }
+
+    fn take(&mut self, now_ns: u64, opened: &mut dyn FnMut(u32, &[Arrival])) -> Option<Due> {
+        if now_ns >= self.end_ns {
+            self.over = true;
+            return None;
+        }
+        let bin = (self.sent / u64::from(UNTHROTTLED_BIN)) as u32;
+        let ordinal = (self.sent % u64::from(UNTHROTTLED_BIN)) as u32;
+        if ordinal == 0 {
+            opened(bin, &self.arrivals);
+        }
+        self.sent += 1;
+        Some(Due {
+            id: Identity {
+                flow: self.flow,
+                shard: self.shard,
+                bin,
+                ordinal,
+            },
+            due_ns: now_ns,
+        })
+    }
+
+    fn next_ns(&self) -> Option<u64> {
+        (!self.over).then_some(0)
+    }
+}

@@ -1,0 +1,188 @@
+//! Whole runs against real Apache Kafka, held against ground truth: a broker paused for a known time, another program's count of what is
+//! in the log, the same bytes twice, a broker killed.
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use support::Cluster;
+use support::run::{Highwater, kcat_lines, share_above};
+
+/// Flat even load on one topic. Values are plain bytes, so their sum is known.
+fn flat(rate: u32, seconds: u32, extra: &str) -> String {
+    format!(
+        r#"
+name = "truth"
+why  = "ground truth"
+seed = 7
+[time]
+starts = "2026-11-27T12:00:00Z"
+span   = "{seconds}s"
+catch_up = "20s"
+[topic.orders]
+partitions = 4
+replication = 1
+[event.order]
+topic = "orders"
+value = {{ bytes = "300B", compressible = 2 }}
+[flow.orders]
+event    = "order"
+arrivals = "even"
+mean     = "{rate}/s"
+{extra}
+"#
+    )
+}
+
+/// A broker stopped for d seconds in a run of 30 s: what was due in the pause, except its last x seconds, waits longer than x.
+/// So the share above x is (d - x) / 30. Bound: one percentage point, a tenth of the pause's whole effect.
+fn paused_broker(client: &str) -> (serde_json::Value, f64) {
+    let cluster = Cluster::start(1);
+    let scenario = flat(2_000, 30, client);
+    let run = Highwater::new(&scenario)
+        .bootstrap(cluster.bootstrap())
+        .spawn();
+    run.wait_for_windows(8);
+    let began = Instant::now();
+    cluster.pause(1);
+    std::thread::sleep(Duration::from_secs(3));
+    cluster.resume(1);
+    let paused = began.elapsed().as_secs_f64();
+    let done = run.wait();
+    let account = &done.json["flows"]["orders"]["account"];
+    assert_eq!(account["planned"], 60_000, "{}", done.stderr);
+    assert_eq!(account["acknowledged"], 60_000, "{}", done.stderr);
+    for x in [0.5, 1.0, 2.0] {
+        let share = share_above(&done.json["flows"]["orders"]["response"], x);
+        let expected = (paused - x) / 30.0;
+        assert!(
+            (share - expected).abs() < 0.01,
+            "{share} of the responses are above {x} s, (d - x)/30 is {expected}"
+        );
+    }
+    assert_ne!(done.json["verdict"], "invalid", "{}", done.stderr);
+    (done.json, paused)
+}
+
+#[test]
+fn a_paused_broker_shows_in_response_times_as_arithmetic_says() {
+    paused_broker("");
+}
+
+#[test]
+fn a_small_client_queue_hides_nothing() {
+    let (json, _) = paused_broker("client = { queue.buffering.max.messages = 1000 }");
+    // Timed from the actual send, only what fitted the queue (1,000) and one batch on the wire waited: 1,000 / 60,000 = 1.7 %,
+    // a fifth of the 8.3 % whose response was above half a second.
+    let service = share_above(&json["flows"]["orders"]["service"], 0.5);
+    assert!(service < 0.02, "service time above 0.5 s: {service}");
+}
+
+#[test]
+fn kcat_counts_what_the_account_says() {
+    let cluster = Cluster::start(1);
+    let consume = "[consume.readers]\ntopics = [\"orders\"]\nmembers = 2\n";
+    let done = Highwater::new(&flat(1_500, 8, consume))
+        .bootstrap(cluster.bootstrap())
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let values = kcat_lines(cluster.bootstrap(), "highwater.orders", "%S");
+    let bytes: u64 = values.iter().map(|line| line.parse::<u64>().unwrap()).sum();
+    let flow = &done.json["flows"]["orders"];
+    assert_eq!(flow["account"]["acknowledged"], values.len());
+    assert_eq!(flow["bytes"], bytes);
+    let group = &done.json["consume"]["readers"];
+    assert_eq!(group["consumed"], values.len());
+    assert_eq!(group["missing"], 0);
+    assert_eq!(group["duplicated"], 0);
+}
+
+#[test]
+fn the_same_seed_and_run_id_leave_the_same_records() {
+    let cluster = Cluster::start(1);
+    let scenario = r#"
+name = "twice"
+why  = "same bytes"
+seed = 99
+[time]
+starts = "2026-11-27T12:00:00Z"
+span   = "4s"
+[pool.merchant]
+count = "10k"
+skew  = { lognormal = 2.5 }
+fields = { name = "company" }
+[topic.orders]
+partitions = 6
+[event.order]
+topic = "orders"
+key   = "merchant"
+template = "order.json"
+[event.view]
+topic = "orders"
+template = "order.json"
+[flow.orders]
+event    = { order = 1, view = 2 }
+mean     = "1k/s"
+producers = 2
+"#;
+    let template = r#"{"id": "{{uuid}}", "at": "{{now}}", "merchant": "{{merchant}}", "name": "{{merchant.name}}", "n": {{int 1 5}}, "pad": "{{pad 60}}"}"#;
+    let mut dumps = Vec::new();
+    for _ in 0..2 {
+        let done = Highwater::new(scenario)
+            .file("order.json", template)
+            .bootstrap(cluster.bootstrap())
+            .args(&["--run-id", "same-twice"])
+            .spawn()
+            .wait();
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        let mut records = kcat_lines(cluster.bootstrap(), "highwater.orders", "%p %K %k %s");
+        records.sort();
+        dumps.push(records);
+        Highwater::clean(cluster.bootstrap());
+    }
+    assert!(dumps[0].len() > 3_500, "{} records", dumps[0].len());
+    assert!(dumps[0] == dumps[1], "the two runs left different records");
+}
+
+#[test]
+fn one_broker_of_three_killed_loses_nothing_acknowledged() {
+    let cluster = Cluster::start(3);
+    let scenario = flat(
+        1_000,
+        25,
+        "[consume.readers]\ntopics = [\"orders\"]\nmembers = 2\n",
+    )
+    .replace(
+        "replication = 1",
+        "replication = 3\nconfig = { min.insync.replicas = 2 }",
+    );
+    let run = Highwater::new(&scenario)
+        .bootstrap(cluster.bootstrap())
+        .spawn();
+    run.wait_for_windows(6);
+    cluster.kill(2);
+    std::thread::sleep(Duration::from_secs(3));
+    cluster.start_broker(2);
+    let done = run.wait();
+    let account = &done.json["flows"]["orders"]["account"];
+    let count = |name: &str| account[name].as_u64().unwrap();
+    assert_eq!(count("planned"), 25_000, "{}", done.stderr);
+    assert_eq!(
+        count("planned"),
+        count("sent") + count("unsent") + count("lost")
+    );
+    assert_eq!(
+        count("sent"),
+        count("acknowledged") + count("failed") + count("unresolved")
+    );
+    let errors: HashMap<String, u64> =
+        serde_json::from_value(done.json["flows"]["orders"]["errors"].clone()).unwrap();
+    assert_eq!(errors.values().sum::<u64>(), count("failed"));
+    assert!(errors.keys().all(|name| !name.starts_with("ERR_")));
+    let group = &done.json["consume"]["readers"];
+    assert_eq!(group["missing"], 0, "{}", done.stderr);
+    assert_eq!(group["unread"], 0, "{}", done.stderr);
+    assert_eq!(group["reordered"], 0, "{}", done.stderr);
+}
