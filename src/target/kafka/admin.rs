@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 use std::ffi::c_char;
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use rdkafka::bindings as rdsys;
+use rdsys::rd_kafka_resp_err_t as Code;
 use rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as NO_ERROR;
 
 use super::config::Settings;
@@ -217,8 +219,8 @@ impl Admin {
     /// # Errors
     /// Cluster: it did not answer, or refused a partition.
     pub fn log_ranges(&self, topics: &[(String, u32)]) -> Result<Vec<Vec<LogRange>>, KafkaError> {
-        let starts = self.offsets(topics, -2)?;
-        let ends = self.offsets(topics, -1)?;
+        let starts = self.offsets_in_time(topics, -2)?;
+        let ends = self.offsets_in_time(topics, -1)?;
         let pair = |(starts, ends): (Vec<i64>, Vec<i64>)| {
             let both = starts.into_iter().zip(ends);
             both.map(|(start, end)| LogRange { start, end }).collect()
@@ -226,14 +228,38 @@ impl Admin {
         Ok(starts.into_iter().zip(ends).map(pair).collect())
     }
 
-    /// The offsets that `spec` (-2 earliest, -1 latest) stands for.
-    fn offsets(&self, topics: &[(String, u32)], spec: i64) -> Result<Vec<Vec<i64>>, KafkaError> {
+    /// Asks again while a partition changes its leader, as just after its creation or when a broker has gone.
+    fn offsets_in_time(
+        &self,
+        topics: &[(String, u32)],
+        spec: i64,
+    ) -> Result<Vec<Vec<i64>>, KafkaError> {
+        let deadline = Monotonic.now().plus_ns(REACH * NS_PER_S);
+        loop {
+            let moving = match self.offsets(topics, spec)? {
+                Ok(offsets) => return Ok(offsets),
+                Err(moving) => moving,
+            };
+            if Monotonic.now() > deadline {
+                return Err(moving);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The offsets that `spec` (-2 earliest, -1 latest) stands for. The inner error is one that passes when a new leader is known.
+    #[allow(clippy::type_complexity, reason = "used once, right above")]
+    fn offsets(
+        &self,
+        topics: &[(String, u32)],
+        spec: i64,
+    ) -> Result<Result<Vec<Vec<i64>>, KafkaError>, KafkaError> {
         let doing = "asking where logs begin and end";
         let op = rdsys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
         let mut offsets: Vec<Vec<i64>> =
             topics.iter().map(|(_, n)| vec![-1; *n as usize]).collect();
         if offsets.iter().all(Vec::is_empty) {
-            return Ok(offsets);
+            return Ok(Ok(offsets));
         }
         let asked = PartitionList::new();
         for (name, partitions) in topics {
@@ -256,7 +282,13 @@ impl Admin {
                 let (name, partition) = (text(found.topic), found.partition);
                 if found.err != NO_ERROR {
                     let doing = format!("{doing}: {name} [{partition}]");
-                    return Err(self.failed(&doing, found.err as i32, ""));
+                    let error = self.failed(&doing, found.err as i32, "");
+                    return match found.err {
+                        Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION
+                        | Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+                        | Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => Ok(Err(error)),
+                        _ => Err(error),
+                    };
                 }
                 for (at, (topic, _)) in topics.iter().enumerate() {
                     if *topic == name
@@ -267,7 +299,7 @@ impl Admin {
                 }
             }
         }
-        Ok(offsets)
+        Ok(Ok(offsets))
     }
 
     /// Starts a request and waits for its answer, at most a little longer than the request's own limit.
