@@ -452,6 +452,17 @@ fn locked_fields_refuse_every_flag() {
             &["is locked by the scenario"],
         );
     }
+    let shrink = with(|o| o.shrink = Some(2.0));
+    let places = [
+        ("top", &*lock("consume.reader.work")),
+        ("consume", "work = \"1ms\""),
+    ];
+    flag_error(
+        &places,
+        &shrink,
+        "--shrink 2",
+        &["`consume.reader.work` is locked"],
+    );
     let text = base(&[("top", &lock("topic.orders.partitions"))]);
     assert!(load_text(&text, &set("topic.orders.config.retention.ms=5")).is_ok());
 }

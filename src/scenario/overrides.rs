@@ -133,6 +133,11 @@ pub(super) fn apply<'t>(findings: &mut Findings<'t>, root: &mut DeTable<'t>, edi
         if refused(findings, &locks, &path, span.clone()) {
             continue;
         }
+        if let Kind::Shrink(_) = edit.kind
+            && worked(root).any(|path| refused(findings, &locks, &path, span.clone()))
+        {
+            continue;
+        }
         let value = match edit.kind {
             Kind::Set => None,
             Kind::Replace(_, from) => Some(parse_value(texts, edit.base, from).into_inner()),
@@ -169,6 +174,23 @@ fn scale(root: &DeTable<'_>) -> Option<f64> {
         DeValue::Float(x) => x.as_str().parse().ok(),
         _ => None,
     }
+}
+
+/// The paths of all think times.
+fn worked<'a>(root: &'a DeTable<'_>) -> impl Iterator<Item = Vec<Segment>> + 'a {
+    let groups = root.get("consume").and_then(|v| v.get_ref().as_table());
+    groups
+        .into_iter()
+        .flat_map(|groups| groups.iter())
+        .filter(|(_, group)| {
+            let group = group.get_ref().as_table();
+            group.is_some_and(|g| g.contains_key("work"))
+        })
+        .map(|(name, _)| {
+            ["consume", name.get_ref(), "work"]
+                .map(|part| (part.to_owned(), 0..0))
+                .to_vec()
+        })
 }
 
 /// Multiplies the think time of every consumer.

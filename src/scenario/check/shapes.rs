@@ -51,16 +51,7 @@ fn convert(
             Shape::Ramp { from, to, at, over }
         }
         wire::Shape::Stairs(stairs) => stairs_of(findings, time, stairs)?,
-        wire::Shape::Hours(hours) => {
-            let factors: Vec<f64> = hours.get_ref().iter().map(|h| h.0).collect();
-            let Ok(factors) = <[f64; 24]>::try_from(factors) else {
-                let message = format!("`hours` has {} numbers in {what}", hours.get_ref().len());
-                findings.error(hours.span(), message).label =
-                    "expected 24, one for each hour of the day".into();
-                return None;
-            };
-            Shape::Hours(factors)
-        }
+        wire::Shape::Hours(hours) => hours_of(findings, hours, what)?,
         wire::Shape::Sine(sine) => {
             let (low, high) = (sine.low.0, sine.high.0);
             if low > high {
@@ -91,27 +82,44 @@ fn convert(
                 decay: seconds(flash.decay),
             }
         }
-        wire::Shape::Square(square) => {
-            let every = positive(findings, &square.every, "`every`")?;
-            let on = positive(findings, &square.on, "`on`")?;
-            if on > every {
-                let problem = findings.error(square.on.span(), "`on` is longer than `every`");
-                problem.label = "the part of `every` that is on".into();
-                return None;
-            }
-            Shape::Square {
-                every,
-                on,
-                height: square.height.0,
-                base: base(square.base),
-            }
-        }
+        wire::Shape::Square(square) => square_of(findings, square)?,
         wire::Shape::Noise(noise) => Shape::Noise {
             cv: noise.cv.0,
             every: positive(findings, &noise.every, "`every`")?,
         },
         wire::Shape::Sum(parts) => sum(findings, time, wire, parts, what)?,
         wire::Shape::Trace(later) => match *later {},
+    })
+}
+
+fn hours_of(
+    findings: &mut Findings<'_>,
+    hours: &Spanned<Vec<NonNegative>>,
+    what: &str,
+) -> Option<Shape> {
+    let factors: Vec<f64> = hours.get_ref().iter().map(|h| h.0).collect();
+    let Ok(factors) = <[f64; 24]>::try_from(factors) else {
+        let message = format!("`hours` has {} numbers in {what}", hours.get_ref().len());
+        findings.error(hours.span(), message).label =
+            "expected 24, one for each hour of the day".into();
+        return None;
+    };
+    Some(Shape::Hours(factors))
+}
+
+fn square_of(findings: &mut Findings<'_>, square: &wire::Square) -> Option<Shape> {
+    let every = positive(findings, &square.every, "`every`")?;
+    let on = positive(findings, &square.on, "`on`")?;
+    if on > every {
+        let problem = findings.error(square.on.span(), "`on` is longer than `every`");
+        problem.label = "the part of `every` that is on".into();
+        return None;
+    }
+    Some(Shape::Square {
+        every,
+        on,
+        height: square.height.0,
+        base: base(square.base),
     })
 }
 
