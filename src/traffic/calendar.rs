@@ -2,6 +2,9 @@
 
 use super::pen::{Pen, TWO_DIGITS};
 
+/// The most bytes an instant takes.
+pub(super) const INSTANT_LEN: usize = 29;
+
 /// Turns a due instant into the simulated one, as a template shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Calendar {
@@ -122,7 +125,7 @@ mod tests {
 
     fn text(write: impl FnOnce(&mut Pen<'_>)) -> String {
         let mut out = Vec::new();
-        let mut pen = Pen::new(&mut out);
+        let mut pen = Pen::new(&mut out, INSTANT_LEN);
         write(&mut pen);
         pen.put_down();
         String::from_utf8(out).unwrap()

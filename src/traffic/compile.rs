@@ -8,7 +8,7 @@ use super::field::escape;
 use super::pen::SLACK;
 use super::problem::{Place, Problem, nearest};
 use super::syntax::{Blank, Mode, Piece, Word, cut};
-use super::template::{Lines, MOST_LINES, Op, Step, Template, Words};
+use super::template::{Kit, Lines, MOST_LINES, Op, Step, Template, Words};
 use crate::scenario::{Pool, TemplateText};
 
 /// A template, and where in its text everything came from.
@@ -22,8 +22,6 @@ pub(super) struct Compiled {
 pub(super) struct Origins {
     /// For the operation of each of [`Template::steps`].
     pub steps: Vec<Range<usize>>,
-    /// For that of each step of each of [`Template::lines`].
-    pub lines: Vec<Vec<Range<usize>>>,
     /// For each byte of [`Template::text`].
     pub text: Vec<usize>,
 }
@@ -32,7 +30,7 @@ pub(super) struct Origins {
 pub(super) fn compile(
     source: &TemplateText,
     mode: Mode,
-    pools: &[Pool],
+    (pools, kit): (&[Pool], &Kit),
     problems: &mut Vec<Problem>,
 ) -> Option<Compiled> {
     let before = problems.len();
@@ -75,7 +73,11 @@ pub(super) fn compile(
             .as_ref()
             .map(|place| (place.line, place.column))
     });
-    (problems.len() == before).then_some(Compiled { template, origins })
+    if problems.len() > before {
+        return None;
+    }
+    template.bound(kit);
+    Some(Compiled { template, origins })
 }
 
 /// What each built-in blank takes, as its mistakes are answered.
@@ -117,7 +119,7 @@ struct Compiler<'a> {
     problems: &'a mut Vec<Problem>,
     template: Template,
     origins: Origins,
-    draws: BTreeSet<usize>,
+    draws: BTreeSet<(usize, usize)>,
     open: Option<Open>,
     /// The text since the last blank: start and length in [`Template::text`].
     pending: (usize, usize),
@@ -130,12 +132,10 @@ struct Compiler<'a> {
 /// Lines that have begun.
 struct Open {
     at: Range<usize>,
-    /// The text before them.
-    before: (usize, usize),
     mean: f64,
-    steps: Vec<Step>,
-    origins: Vec<Range<usize>>,
-    draws: BTreeSet<usize>,
+    /// The first step that is repeated.
+    first: usize,
+    draws: BTreeSet<(usize, usize)>,
 }
 
 impl Compiler<'_> {
@@ -159,28 +159,13 @@ impl Compiler<'_> {
         if let Op::Pad(len) = op {
             self.padding += f64::from(len) * self.open.as_ref().map_or(1.0, |open| open.mean);
         }
-        let text = self.take_pending();
-        let (steps, origins) = match &mut self.open {
-            Some(open) => (&mut open.steps, &mut open.origins),
-            None => (&mut self.template.steps, &mut self.origins.steps),
-        };
-        steps.push(Step {
-            start: text.0 as u32,
-            len: text.1 as u32,
+        let (start, len) = std::mem::take(&mut self.pending);
+        self.template.steps.push(Step {
+            start: start as u32,
+            len: len as u32,
             op,
         });
-        origins.push(at);
-    }
-
-    fn take_pending(&mut self) -> (usize, usize) {
-        std::mem::take(&mut self.pending)
-    }
-
-    /// Makes a step of the text that no blank follows.
-    fn flush(&mut self, at: usize) {
-        if self.pending.1 > 0 {
-            self.push(Op::Nothing, at..at);
-        }
+        self.origins.steps.push(at);
     }
 
     fn text(&mut self, from: usize, bytes: &[u8]) {
@@ -233,7 +218,7 @@ impl Compiler<'_> {
         };
         let pick = within + number;
         let Some(field) = field else {
-            draws.insert(number);
+            draws.insert((number, pick));
             return self.push(Op::Id(pick as u32), blank.at.clone());
         };
         let fields = &self.pools[number].fields;
@@ -247,12 +232,13 @@ impl Compiler<'_> {
                 near.map(|field| format!("{pool}.{field}")),
             );
         };
-        draws.insert(number);
+        draws.insert((number, pick));
+        let before = self.pools[..number].iter().map(|pool| pool.fields.len());
+        let field = before.sum::<usize>() + at;
         self.push(
             Op::Field {
                 pick: pick as u32,
-                pool: number as u32,
-                field: at as u32,
+                field: field as u32,
                 quoted: blank.quoted,
             },
             blank.at.clone(),
@@ -339,14 +325,13 @@ impl Compiler<'_> {
         if mean.is_none() {
             self.usage(blank);
         }
-        let before = self.take_pending();
+        let number = self.template.lines.len() as u32;
+        self.push(Op::Lines(number), blank.at.clone());
         // Opened all the same, so that `{{/lines}}` is not a second mistake.
         self.open = Some(Open {
             at: blank.at.clone(),
-            before,
             mean: mean.unwrap_or(1.0),
-            steps: Vec::new(),
-            origins: Vec::new(),
+            first: self.template.steps.len(),
             draws: BTreeSet::new(),
         });
     }
@@ -357,7 +342,6 @@ impl Compiler<'_> {
             self.refused -= 1;
             return;
         }
-        self.flush(blank.at.start);
         let Some(open) = self.open.take() else {
             let message = "`{{/lines}}` closes nothing; `{{#lines 2}}` must stand before it";
             return self.problem(blank.at.clone(), message.to_owned(), None);
@@ -368,15 +352,17 @@ impl Compiler<'_> {
         self.template.lines.push(Lines {
             repeats: Repeats::new(open.mean),
             draws: open.draws.into_iter().collect(),
-            steps: open.steps,
+            first: open.first,
+            last: self.template.steps.len(),
+            most: 0,
         });
-        self.origins.lines.push(open.origins);
-        self.pending = open.before;
-        self.push(Op::Lines(self.template.lines.len() as u32 - 1), open.at);
+        let number = self.template.lines.len() as u32 - 1;
+        self.push(Op::Again(number), blank.at.clone());
     }
 
     fn finish(&mut self) {
-        self.flush(self.source.text.len());
+        let end = self.source.text.len();
+        self.push(Op::Nothing, end..end);
         if let Some(open) = self.open.take() {
             let message = "these lines are never closed: `{{/lines}}` is missing";
             self.problem(open.at, message.to_owned(), None);

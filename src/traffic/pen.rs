@@ -1,47 +1,48 @@
 //! Writing texts, numbers and uuids into the buffer of an event.
 //!
 //! Most pieces are a few bytes long. A copy of a known size is two instructions where one of an unknown size is a call, so a [`Pen`]
-//! copies more than is wanted and moves on by what is wanted. And it knows by itself where it stands: the length of a `Vec` lies in
-//! memory, and every piece would wait until that of the piece before has been stored.
+//! copies more than is wanted and moves on by what is wanted. And it writes into room that has been made for the whole event before:
+//! the length of a growing `Vec` lies in memory, and every piece would wait until that of the piece before has been stored.
 
-/// How many readable bytes must follow every piece that [`Pen::piece`] copies.
+/// How many bytes should follow every piece that [`Pen::piece`] copies, and how much more room is made than is asked for.
 pub(super) const SLACK: usize = 64;
 
-/// How far a buffer grows at once.
-const STEP: usize = 512;
+/// The most bytes a number takes, with its sign and decimals.
+pub(super) const NUMBER_LEN: usize = 24;
 
-/// Writes at the end of a buffer. The bytes count once it is put down.
+/// The bytes of a uuid.
+pub(super) const UUID_LEN: usize = 36;
+
+/// Writes into room at the end of a buffer. What it writes counts once it is put down.
 pub(super) struct Pen<'a> {
     buffer: &'a mut Vec<u8>,
     at: usize,
 }
 
 impl<'a> Pen<'a> {
+    /// A pen that appends up to `most` bytes to a buffer.
     #[inline(always)]
-    pub(super) fn new(buffer: &'a mut Vec<u8>) -> Pen<'a> {
+    pub(super) fn new(buffer: &'a mut Vec<u8>, most: usize) -> Pen<'a> {
         let at = buffer.len();
-        buffer.resize(at + STEP, 0);
+        buffer.resize(at + most + SLACK, 0);
         Pen { buffer, at }
     }
 
-    /// How many bytes the buffer would have.
-    #[inline(always)]
-    pub(super) fn at(&self) -> usize {
-        self.at
-    }
-
-    /// Ends the buffer where the pen stands.
+    /// Cuts the buffer where the pen stands.
     #[inline(always)]
     pub(super) fn put_down(self) {
         self.buffer.truncate(self.at);
     }
 
+    /// Where in the buffer the next byte goes.
+    #[inline(always)]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// Copies `SIZE` bytes, of which `len` count.
     #[inline(always)]
     pub(super) fn copy<const SIZE: usize>(&mut self, bytes: &[u8; SIZE], len: usize) {
-        if self.buffer.len() < self.at + SIZE {
-            grow(self.buffer, self.at + SIZE);
-        }
         self.buffer[self.at..self.at + SIZE].copy_from_slice(bytes);
         self.at += len;
     }
@@ -50,21 +51,24 @@ impl<'a> Pen<'a> {
     #[inline(always)]
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let end = self.at + bytes.len();
-        if self.buffer.len() < end {
-            grow(self.buffer, end);
-        }
         self.buffer[self.at..end].copy_from_slice(bytes);
         self.at = end;
     }
 
-    /// Writes `arena[start..start + len]`. The arena has [`SLACK`] more bytes behind its last piece.
+    /// Writes `arena[start..start + len]`; fast if the arena has [`SLACK`] more bytes behind its last piece.
     #[inline(always)]
     pub(super) fn piece(&mut self, arena: &[u8], start: usize, len: usize) {
-        let rest = &arena[start..];
-        match (rest.first_chunk::<32>(), rest.first_chunk::<64>()) {
-            (Some(bytes), _) if len <= 32 => self.copy(bytes, len),
-            (_, Some(bytes)) if len <= 64 => self.copy(bytes, len),
-            _ => self.bytes(&rest[..len]),
+        let Some(from) = arena[start..].first_chunk::<SLACK>() else {
+            return self.bytes(&arena[start..start + len]);
+        };
+        if len <= SLACK / 2 {
+            let end = self.at + SLACK / 2;
+            self.buffer[self.at..end].copy_from_slice(&from[..SLACK / 2]);
+            self.at += len;
+        } else if len <= SLACK {
+            self.copy(from, len);
+        } else {
+            self.bytes(&arena[start..start + len]);
         }
     }
 
@@ -130,21 +134,15 @@ impl<'a> Pen<'a> {
         let low = (low & (u64::MAX >> 2)) | 1 << 63;
         let (a, b) = (hex8((high >> 32) as u32), hex8(high as u32));
         let (c, d) = (hex8((low >> 32) as u32), hex8(low as u32));
-        let mut text = [b'-'; 36];
+        let mut text = [b'-'; UUID_LEN];
         text[..8].copy_from_slice(&a);
         text[9..13].copy_from_slice(&b[..4]);
         text[14..18].copy_from_slice(&b[4..]);
         text[19..23].copy_from_slice(&c[..4]);
         text[24..28].copy_from_slice(&c[4..]);
         text[28..].copy_from_slice(&d);
-        self.copy(&text, 36);
+        self.copy(&text, UUID_LEN);
     }
-}
-
-#[cold]
-#[inline(never)]
-fn grow(buffer: &mut Vec<u8>, end: usize) {
-    buffer.resize(end + STEP, 0);
 }
 
 const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
@@ -188,11 +186,15 @@ fn hex8(number: u32) -> [u8; 8] {
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Pen<'_>)) -> String {
-        let mut out = b"|".to_vec();
-        let mut pen = Pen::new(&mut out);
+    fn append(buffer: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut Pen<'_>)) {
+        let mut pen = Pen::new(buffer, most);
         write(&mut pen);
         pen.put_down();
+    }
+
+    fn text(write: impl FnOnce(&mut Pen<'_>)) -> String {
+        let mut out = b"|".to_vec();
+        append(&mut out, 100, write);
         String::from_utf8(out).unwrap()[1..].to_owned()
     }
 
@@ -249,12 +251,12 @@ mod tests {
         let arena: Vec<u8> = (0..=255).cycle().take(5000).collect();
         for len in [0, 1, 31, 32, 33, 64, 65, 150, 4000] {
             let mut out = vec![9; 3];
-            let mut pen = Pen::new(&mut out);
-            for _ in 0..100 {
-                pen.piece(&arena, 10, len);
-            }
-            assert_eq!(pen.at(), 3 + 100 * len);
-            pen.put_down();
+            append(&mut out, 100 * len, |pen| {
+                for _ in 0..100 {
+                    pen.piece(&arena, 10, len);
+                }
+                assert_eq!(pen.at(), 3 + 100 * len);
+            });
             assert_eq!(out[3..], arena[10..10 + len].repeat(100));
         }
     }

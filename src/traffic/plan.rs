@@ -38,8 +38,8 @@ pub(super) struct EventPlan {
     pub partitions: u32,
     /// The pools whose ids make the key.
     pub key: Vec<usize>,
-    /// The pools that are drawn once for the event, in order: those of key, value and headers.
-    pub draws: Vec<usize>,
+    /// The pools that are drawn once for the event, for key, value and headers, and where their ids go.
+    pub draws: Vec<(usize, usize)>,
     pub value: ValuePlan,
     /// Names and values.
     pub headers: Vec<(String, Template)>,
@@ -104,15 +104,14 @@ fn mix(flow: &Flow) -> Mix {
     }
 }
 
-fn fields(scenario: &Scenario) -> Vec<Vec<Field>> {
-    let pools = scenario.pools.iter().enumerate();
-    pools
-        .map(|(number, pool)| {
-            (0..pool.fields.len())
-                .map(|field| Field::new(scenario.seed, (number, field), pool))
-                .collect()
-        })
-        .collect()
+fn fields(scenario: &Scenario) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (number, pool) in scenario.pools.iter().enumerate() {
+        for field in 0..pool.fields.len() {
+            fields.push(Field::new(scenario.seed, (number, field), pool));
+        }
+    }
+    fields
 }
 
 fn plan(
@@ -126,10 +125,11 @@ fn plan(
     let headers: Vec<Option<(String, Template)>> = event
         .headers
         .iter()
-        .map(|(name, text)| header(event, (name, text), scenario, problems))
+        .map(|(name, text)| header(event, (name, text), (scenario, kit), problems))
         .collect();
     let (value, headers) = (value?, headers.into_iter().collect::<Option<Vec<_>>>()?);
-    let mut draws: BTreeSet<usize> = event.key.pools.iter().copied().collect();
+    let keys = event.key.pools.iter();
+    let mut draws: BTreeSet<(usize, usize)> = keys.map(|&pool| (pool, pool)).collect();
     if let ValuePlan::Template(template) = &value {
         draws.extend(&template.draws);
     }
@@ -155,7 +155,7 @@ fn value(
 ) -> Option<ValuePlan> {
     match &event.value {
         Value::Template(text) => {
-            let compiled = compile(text, Mode::Json, &scenario.pools, problems)?;
+            let compiled = compile(text, Mode::Json, (&scenario.pools, kit), problems)?;
             if let Err(problem) = prove(&compiled, text, event.stamp, kit) {
                 problems.push(problem);
                 return None;
@@ -208,10 +208,10 @@ fn without_stamp(size: usize, stamp_len: usize, ratio: f64) -> f64 {
 fn header(
     event: &Event,
     (name, text): (&String, &TemplateText),
-    scenario: &Scenario,
+    (scenario, kit): (&Scenario, &Kit),
     problems: &mut Vec<Problem>,
 ) -> Option<(String, Template)> {
-    let compiled = compile(text, Mode::Plain, &scenario.pools, problems);
+    let compiled = compile(text, Mode::Plain, (&scenario.pools, kit), problems);
     let wrong = if name.len() > usize::from(u16::MAX) {
         "a header's name has at most 65,535 bytes".to_owned()
     } else if name == stamp::HEADER && event.stamp == StampPlace::Header {

@@ -41,9 +41,10 @@ pub(super) fn prove(
             due_ns: 0,
         };
         draft.draw(&compiled.template.draws);
-        let mut pen = Pen::new(&mut out);
-        draft.trace(&compiled.template, &mut pen, &mut |lines, step, start| {
-            spans.push(Span { lines, step, start });
+        let most = draft.measure(&compiled.template);
+        let mut pen = Pen::new(&mut out, most);
+        draft.trace(&compiled.template, &mut pen, &mut |step, start| {
+            spans.push(Span { step, start });
         });
         pen.put_down();
         let at = |offset: usize| place(compiled, source, &spans, offset, offset >= out.len());
@@ -89,7 +90,6 @@ pub(super) fn prove(
 
 /// Where a step's bytes begin in a rendered event.
 struct Span {
-    lines: Option<usize>,
     step: usize,
     start: usize,
 }
@@ -124,13 +124,7 @@ fn place(
         return Place::new(text, 0, 1);
     };
     let Compiled { template, origins } = compiled;
-    let (step, origin) = match span.lines {
-        Some(lines) => (
-            &template.lines[lines].steps[span.step],
-            &origins.lines[lines][span.step],
-        ),
-        None => (&template.steps[span.step], &origins.steps[span.step]),
-    };
+    let (step, origin) = (&template.steps[span.step], &origins.steps[span.step]);
     let within = offset - span.start;
     if within < step.len as usize {
         let from = origins.text.get(step.start as usize + within);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::pen::Pen;
+use super::pen::{NUMBER_LEN, Pen};
 use super::plan::{EventPlan, Traffic, ValuePlan};
-use super::stamp::{self, CLOSING, OPENING, Stamp, armour};
+use super::stamp::{self, CLOSING, OPENING, Stamp};
 use super::template::{Draft, Scratch};
 use super::{Rendered, header, partition};
 use crate::rng::{Purpose, Stream, hash, stream};
@@ -94,7 +94,13 @@ impl Renderer {
         };
         draft.draw(&plan.draws);
         let key_start = buffer.len();
-        let mut pen = Pen::new(buffer);
+        let most = plan.key.len() * (NUMBER_LEN + 1)
+            + match &plan.value {
+                ValuePlan::Template(template) => draft.measure(template),
+                ValuePlan::Samples(samples) => samples.get(id).len(),
+                ValuePlan::Bytes { size, .. } => *size,
+            };
+        let mut pen = Pen::new(buffer, most);
         for (at, &pool) in plan.key.iter().enumerate() {
             if at > 0 {
                 pen.byte(b':');
@@ -148,8 +154,8 @@ fn keyless(seed: u64, id: Identity, partitions: u32) -> u32 {
 #[inline]
 fn stamp_payload(value: &ValuePlan, stamp: &Stamp, from: usize, buffer: &mut Vec<u8>) {
     if matches!(value, ValuePlan::Bytes { .. }) {
-        let raw = stamp.seal(from, buffer);
-        buffer.extend_from_slice(&armour(&raw));
+        let text = stamp.seal(from, buffer).armour();
+        buffer.extend_from_slice(&text);
         return;
     }
     // The object's closing brace, to which compiling the event has seen.
@@ -158,8 +164,8 @@ fn stamp_payload(value: &ValuePlan, stamp: &Stamp, from: usize, buffer: &mut Vec
         buffer.push(b',');
     }
     buffer.extend_from_slice(OPENING);
-    let raw = stamp.seal(from, buffer);
-    buffer.extend_from_slice(&armour(&raw));
+    let text = stamp.seal(from, buffer).armour();
+    buffer.extend_from_slice(&text);
     buffer.extend_from_slice(CLOSING);
 }
 
@@ -171,12 +177,13 @@ fn put_headers(
     buffer: &mut Vec<u8>,
 ) {
     if plan.stamp == StampPlace::Header {
-        let raw = stamp.seal(from, buffer);
+        let raw = stamp.seal(from, buffer).raw();
         header::put(buffer, stamp::HEADER, |out| out.extend_from_slice(&raw));
     }
     for (name, template) in &plan.headers {
         header::put(buffer, name, |out| {
-            let mut pen = Pen::new(out);
+            let most = draft.measure(template);
+            let mut pen = Pen::new(out, most);
             draft.render(template, &mut pen);
             pen.put_down();
         });

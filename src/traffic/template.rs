@@ -2,11 +2,11 @@
 
 use rand::Rng;
 
-use super::calendar::{Calendar, Second};
+use super::calendar::{Calendar, INSTANT_LEN, Second};
 use super::choice::{Choice, Repeats};
 use super::field::{Field, between};
 use super::filler::Filler;
-use super::pen::Pen;
+use super::pen::{NUMBER_LEN, Pen, UUID_LEN};
 use super::pool::Pool;
 use crate::rng::Stream;
 
@@ -21,8 +21,10 @@ pub(super) struct Template {
     pub text: Vec<u8>,
     pub choices: Vec<Words>,
     pub lines: Vec<Lines>,
-    /// The pools it uses outside lines, in order.
-    pub draws: Vec<usize>,
+    /// The most bytes it writes, lines left out.
+    pub most: usize,
+    /// The pools it uses outside lines, and where their ids go in [`Scratch::picks`].
+    pub draws: Vec<(usize, usize)>,
 }
 
 /// Some fixed text, and what comes behind it.
@@ -32,13 +34,6 @@ pub(super) struct Step {
     pub start: u32,
     pub len: u32,
     pub op: Op,
-}
-
-impl Step {
-    #[inline(always)]
-    fn put_text(&self, template: &Template, pen: &mut Pen<'_>) {
-        pen.piece(&template.text, self.start as usize, self.len as usize);
-    }
 }
 
 /// What writes some bytes.
@@ -51,7 +46,7 @@ pub(super) enum Op {
     /// A field of a drawn id.
     Field {
         pick: u32,
-        pool: u32,
+        /// Of [`Kit::fields`].
         field: u32,
         quoted: bool,
     },
@@ -69,8 +64,10 @@ pub(super) enum Op {
     Choice(u32),
     /// So many bytes of text.
     Pad(u32),
-    /// One of [`Template::lines`].
+    /// Here one of [`Template::lines`] begins.
     Lines(u32),
+    /// Here it ends: back to its beginning while repetitions are left.
+    Again(u32),
 }
 
 /// The words of a choice: parts of [`Template::text`].
@@ -83,16 +80,21 @@ pub(super) struct Words {
 /// A part that is repeated with commas.
 pub(super) struct Lines {
     pub repeats: Repeats,
-    /// The pools that each repetition draws for itself, in order.
-    pub draws: Vec<usize>,
-    pub steps: Vec<Step>,
+    /// The pools that each repetition draws for itself, and where their ids go in [`Scratch::picks`].
+    pub draws: Vec<(usize, usize)>,
+    /// The first of [`Template::steps`] that is repeated.
+    pub first: usize,
+    /// The one that leads back.
+    pub last: usize,
+    /// The most bytes of a repetition, its comma included.
+    pub most: usize,
 }
 
 /// What the templates of a scenario have in common.
 pub(super) struct Kit {
     pub pools: Vec<Pool>,
-    /// By pool, then by field.
-    pub fields: Vec<Vec<Field>>,
+    /// Those of all pools, one behind the other.
+    pub fields: Vec<Field>,
     pub filler: Filler,
     pub calendar: Calendar,
 }
@@ -103,6 +105,38 @@ pub(super) struct Scratch {
     /// Drawn ids: one for each pool, then one for each pool within lines.
     pub picks: Vec<u64>,
     pub second: Second,
+    /// How often each of a template's lines is repeated in the event at hand.
+    repeats: Vec<usize>,
+}
+
+impl Template {
+    /// Finds out how many bytes its steps write at most.
+    pub(super) fn bound(&mut self, kit: &Kit) {
+        self.most = self.most_of(&self.steps, kit);
+        for number in 0..self.lines.len() {
+            let lines = &self.lines[number];
+            let repeated = &self.steps[lines.first..=lines.last];
+            // And a comma.
+            self.lines[number].most = self.most_of(repeated, kit) + 1;
+        }
+    }
+
+    fn most_of(&self, steps: &[Step], kit: &Kit) -> usize {
+        let most = |op: &Op| match *op {
+            Op::Nothing | Op::Lines(_) | Op::Again(_) => 0,
+            Op::Id(_) | Op::NowMs | Op::Int(..) | Op::Decimal(..) => NUMBER_LEN,
+            Op::Field { field, .. } => kit.fields[field as usize].most(),
+            Op::Uuid => UUID_LEN,
+            Op::Now => INSTANT_LEN,
+            Op::Choice(number) => {
+                let words = self.choices[number as usize].words.iter();
+                words.map(|(_, len)| *len as usize).max().unwrap_or(0)
+            }
+            Op::Pad(len) => len as usize,
+        };
+        let most = |step: &Step| step.len as usize + most(&step.op);
+        steps.iter().map(most).sum()
+    }
 }
 
 impl Scratch {
@@ -110,6 +144,8 @@ impl Scratch {
         Scratch {
             picks: vec![1; 2 * kit.pools.len()],
             second: Second::default(),
+            // More lines than these in one template make the list grow, once.
+            repeats: Vec::with_capacity(64),
         }
     }
 }
@@ -123,83 +159,86 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Draws the event's id of each of these pools.
-    #[inline]
-    pub(super) fn draw(&mut self, pools: &[usize]) {
-        for &pool in pools {
-            self.scratch.picks[pool] = self.kit.pools[pool].pick(self.rng);
+    /// Draws an id of each of these pools, and puts it where it goes.
+    #[inline(always)]
+    pub(super) fn draw(&mut self, draws: &[(usize, usize)]) {
+        for &(pool, pick) in draws {
+            self.scratch.picks[pick] = self.kit.pools[pool].pick(self.rng);
         }
     }
 
-    /// Writes a template.
+    /// Draws how often lines are repeated. Returns the most bytes that [`Draft::render`] then writes.
     #[inline(always)]
-    pub(super) fn render(&mut self, template: &Template, pen: &mut Pen<'_>) {
-        self.trace(template, pen, &mut |_, _, _| ());
+    pub(super) fn measure(&mut self, template: &Template) -> usize {
+        self.scratch.repeats.clear();
+        let mut most = template.most;
+        for lines in &template.lines {
+            let repeats = lines.repeats.pick(self.rng);
+            most += repeats * lines.most;
+            self.scratch.repeats.push(repeats);
+        }
+        most
     }
 
-    /// Writes a template, and tells before each step: the lines it is in, its number there, and where its bytes will begin.
+    /// Writes a template that has been measured.
+    #[inline(always)]
+    pub(super) fn render(&mut self, template: &Template, pen: &mut Pen<'_>) {
+        self.trace(template, pen, &mut |_, _| ());
+    }
+
+    /// Writes a template that has been measured, and tells before each step its number and where its bytes will begin.
     #[inline(always)]
     pub(super) fn trace(
         &mut self,
         template: &Template,
         pen: &mut Pen<'_>,
-        tell: &mut impl FnMut(Option<usize>, usize, usize),
+        tell: &mut impl FnMut(usize, usize),
     ) {
-        for (at, step) in template.steps.iter().enumerate() {
-            tell(None, at, pen.at());
-            let Op::Lines(number) = step.op else {
-                self.step(template, step, pen);
-                continue;
-            };
-            step.put_text(template, pen);
-            let lines = &template.lines[number as usize];
-            for repetition in 0..lines.repeats.pick(self.rng) {
-                if repetition > 0 {
-                    pen.byte(b',');
+        let mut at = 0;
+        let mut left = 0;
+        while let Some(step) = template.steps.get(at) {
+            tell(at, pen.at());
+            at += 1;
+            pen.piece(&template.text, step.start as usize, step.len as usize);
+            match step.op {
+                Op::Nothing => {}
+                Op::Id(pick) => pen.unsigned(self.scratch.picks[pick as usize]),
+                Op::Field {
+                    pick,
+                    field,
+                    quoted,
+                } => {
+                    let id = self.scratch.picks[pick as usize];
+                    self.kit.fields[field as usize].put(pen, id, quoted);
                 }
-                for &pool in &lines.draws {
-                    let within = self.kit.pools.len() + pool;
-                    self.scratch.picks[within] = self.kit.pools[pool].pick(self.rng);
+                Op::Uuid => pen.uuid(self.rng.next_u64(), self.rng.next_u64()),
+                Op::Now => {
+                    let second = &mut self.scratch.second;
+                    self.kit.calendar.put(pen, self.due_ns, second);
                 }
-                for (at, step) in lines.steps.iter().enumerate() {
-                    tell(Some(number as usize), at, pen.at());
-                    self.step(template, step, pen);
+                Op::NowMs => pen.signed(self.kit.calendar.millis(self.due_ns)),
+                Op::Int(low, high) => pen.signed(between(self.rng, low, high)),
+                Op::Decimal(low, high) => pen.hundredths(between(self.rng, low, high)),
+                Op::Choice(number) => {
+                    let words = &template.choices[number as usize];
+                    let (start, len) = words.words[words.choice.pick(self.rng)];
+                    pen.piece(&template.text, start as usize, len as usize);
+                }
+                Op::Pad(len) => self.kit.filler.put(pen, len as usize, self.rng),
+                Op::Lines(number) => {
+                    left = self.scratch.repeats[number as usize] - 1;
+                    self.draw(&template.lines[number as usize].draws);
+                }
+                Op::Again(number) => {
+                    if left > 0 {
+                        left -= 1;
+                        let lines = &template.lines[number as usize];
+                        pen.byte(b',');
+                        self.draw(&lines.draws);
+                        at = lines.first;
+                    }
                 }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn step(&mut self, template: &Template, step: &Step, pen: &mut Pen<'_>) {
-        step.put_text(template, pen);
-        match step.op {
-            Op::Nothing => {}
-            Op::Id(pick) => pen.unsigned(self.scratch.picks[pick as usize]),
-            Op::Field {
-                pick,
-                pool,
-                field,
-                quoted,
-            } => {
-                let field = &self.kit.fields[pool as usize][field as usize];
-                field.put(pen, self.scratch.picks[pick as usize], quoted);
-            }
-            Op::Uuid => pen.uuid(self.rng.next_u64(), self.rng.next_u64()),
-            Op::Now => self
-                .kit
-                .calendar
-                .put(pen, self.due_ns, &mut self.scratch.second),
-            Op::NowMs => pen.signed(self.kit.calendar.millis(self.due_ns)),
-            Op::Int(low, high) => pen.signed(between(self.rng, low, high)),
-            Op::Decimal(low, high) => pen.hundredths(between(self.rng, low, high)),
-            Op::Choice(number) => {
-                let words = &template.choices[number as usize];
-                let (start, len) = words.words[words.choice.pick(self.rng)];
-                pen.piece(&template.text, start as usize, len as usize);
-            }
-            Op::Pad(len) => self.kit.filler.put(pen, len as usize, self.rng),
-            // Lines within lines are refused when the template is compiled.
-            Op::Lines(_) => {}
         }
     }
 }

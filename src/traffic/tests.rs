@@ -563,16 +563,7 @@ proptest! {
         if braced {
             text = format!("{{\"k\":\"{text}\"}}");
         }
-        let mut problems = Vec::new();
         let source = TemplateText { name: "t".into(), text };
-        BASE.with(|base| {
-            super::compile::compile(&source, super::syntax::Mode::Plain, &base.pools, &mut problems);
-            super::compile::compile(&source, super::syntax::Mode::Json, &base.pools, &mut problems);
-            for problem in &problems {
-                prop_assert!(problem.to_string().contains('^'));
-            }
-            Ok(())
-        })?;
         let mut scenario = BASE.with(Scenario::clone);
         scenario.pools.truncate(2);
         for pool in &mut scenario.pools {
@@ -590,6 +581,18 @@ proptest! {
                     let ours = matches!(check(RUN, Some(key), Some(bytes), None), Checked::Ours(_));
                     prop_assert!(ours);
                 }
+            }
+            Err(error) => prop_assert!(error.to_string().contains('^')),
+        }
+        // And as a header, which may be any text.
+        let Value::Template(source) = std::mem::replace(&mut scenario.events[0].value, template("{}")) else {
+            return Ok(());
+        };
+        scenario.events[0].headers = vec![("h".into(), source)];
+        match Traffic::compile(&scenario, RUN) {
+            Ok(traffic) => {
+                let (rendered, buffer) = render(&mut Renderer::new(Arc::new(traffic)), 1);
+                prop_assert_eq!(headers(&buffer[rendered.headers]).count(), 1);
             }
             Err(error) => prop_assert!(error.to_string().contains('^')),
         }

@@ -7,6 +7,8 @@ pub(super) struct Texts {
     arena: Vec<u8>,
     /// Where each begins; the last is where the last ends.
     ends: Vec<u32>,
+    /// Bytes of the longest.
+    pub longest: usize,
 }
 
 impl Texts {
@@ -18,7 +20,11 @@ impl Texts {
             ends.push(arena.len() as u32);
         }
         arena.resize(arena.len() + SLACK, 0);
-        Texts { arena, ends }
+        Texts {
+            arena,
+            ends,
+            longest: texts.iter().map(String::len).max().unwrap_or(0),
+        }
     }
 
     /// Writes the text of this number.
