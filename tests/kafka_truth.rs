@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use highwater::clock::{Clock, Monotonic, NS_PER_S};
 
 use support::Cluster;
 use support::run::{Highwater, kcat_lines, share_above};
@@ -44,11 +46,11 @@ fn paused_broker(client: &str) -> (serde_json::Value, f64) {
         .bootstrap(cluster.bootstrap())
         .spawn();
     run.wait_for_windows(8);
-    let began = Instant::now();
+    let began = Monotonic.now();
     cluster.pause(1);
     std::thread::sleep(Duration::from_secs(3));
     cluster.resume(1);
-    let paused = began.elapsed().as_secs_f64();
+    let paused = Monotonic.now().since(began) as f64 / NS_PER_S as f64;
     let done = run.wait();
     let account = &done.json["flows"]["orders"]["account"];
     assert_eq!(account["planned"], 60_000, "{}", done.stderr);

@@ -444,7 +444,7 @@ mod tests {
         let lag = |second: u32, line: &mut WindowLine| {
             let group = GroupLine {
                 lag_records: Some(u64::from(second) * 1_000),
-                lag_us: (second % 2 == 0).then_some(u64::from(second)),
+                lag_us: second.is_multiple_of(2).then_some(u64::from(second)),
                 ..GroupLine::default()
             };
             line.consume.insert("audit".to_owned(), group);

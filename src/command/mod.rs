@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Color, Command, OutputArgs};
 use crate::report::term;
+use crate::scenario::ScenarioErrors;
 use crate::target::kafka::config::ClientOptions;
 
 /// The whole program: parses the command line, does what it says, prints one error chain.
@@ -24,10 +25,17 @@ pub fn main() -> ExitCode {
     match dispatch(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let paint = term::Paint::stderr(color(&cli.output));
-            eprintln!("{} {error:#}", paint.red("error:"));
+            complain(&error, term::Paint::stderr(color(&cli.output)));
             ExitCode::from(exit::code_of(&error))
         }
+    }
+}
+
+/// Prints an error chain. A scenario's errors show their places themselves.
+fn complain(error: &anyhow::Error, paint: term::Paint) {
+    match error.downcast_ref::<ScenarioErrors>() {
+        Some(errors) => eprintln!("{}", errors.render(paint.is_on())),
+        None => eprintln!("{} {error:#}", paint.red("error:")),
     }
 }
 

@@ -23,7 +23,10 @@ const HOUSEKEEPING_NS: u64 = 200_000_000;
 
 /// Which partitions each member of each group holds: the run starts when all are held.
 #[derive(Clone, Debug)]
-pub(super) struct Assignments(Arc<Mutex<Vec<Vec<Option<Vec<(u16, u32)>>>>>>);
+pub(super) struct Assignments(Arc<Mutex<Vec<Vec<Held>>>>);
+
+/// The partitions of one member, as (topic, partition); `None` before it was assigned any.
+type Held = Option<Vec<(u16, u32)>>;
 
 impl Assignments {
     /// For groups of these sizes.
@@ -35,7 +38,7 @@ impl Assignments {
     /// Which of the groups lack a member's assignment or a partition of `wanted`; empty: all are ready.
     pub(super) fn lacking(&self, wanted: &[Vec<(u16, u32)>]) -> Vec<usize> {
         let groups = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        let ready = |members: &Vec<Option<Vec<(u16, u32)>>>, wanted: &Vec<(u16, u32)>| {
+        let ready = |members: &Vec<Held>, wanted: &Vec<(u16, u32)>| {
             let held: Vec<&(u16, u32)> = members.iter().flatten().flatten().collect();
             members.iter().all(Option::is_some) && wanted.iter().all(|part| held.contains(&part))
         };
@@ -52,7 +55,7 @@ impl Assignments {
         (ready as u32, members.count() as u32)
     }
 
-    fn set(&self, group: usize, member: u32, held: Option<Vec<(u16, u32)>>) {
+    fn set(&self, group: usize, member: u32, held: Held) {
         let mut groups = self.0.lock().unwrap_or_else(|e| e.into_inner());
         groups[group][member as usize] = held;
     }

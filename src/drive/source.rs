@@ -16,6 +16,7 @@ pub(super) struct Due {
 }
 
 /// The cursor of one producer thread.
+#[allow(clippy::large_enum_variant, reason = "there is one for each thread")]
 pub(super) enum Source {
     Scheduled(Scheduled),
     Unthrottled(Unthrottled),

@@ -23,6 +23,11 @@ pub struct Paint {
 }
 
 impl Paint {
+    /// Whether anything is painted.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
     /// Leaves everything alone.
     pub const PLAIN: Paint = Paint { on: false };
 

@@ -3,7 +3,6 @@
 
 mod cluster;
 mod lease;
-#[allow(dead_code, reason = "each test binary uses its part")]
 pub mod run;
 
 #[allow(unused_imports, reason = "each test binary uses its part")]

@@ -5,10 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
+use highwater::clock::{Clock, Monotonic};
 use tempfile::TempDir;
 
 /// Longest that any one run in the tests may take; far beyond what they do, so that only a hang meets it.
@@ -144,12 +145,12 @@ impl Running {
 
     /// Waits for its end.
     pub fn wait(mut self) -> Done {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Monotonic.now().plus_ns(LIMIT.as_nanos() as u64);
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if Instant::now() > deadline {
+            if Monotonic.now() > deadline {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
                 panic!(
@@ -184,10 +185,10 @@ impl Running {
 
 /// Waits for a condition; the time limit only ends a hang.
 pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Monotonic.now().plus_ns(LIMIT.as_nanos() as u64);
     while !condition() {
         assert!(
-            Instant::now() < deadline,
+            Monotonic.now() < deadline,
             "{what} did not come in {LIMIT:?}"
         );
         std::thread::sleep(Duration::from_millis(20));
