@@ -30,7 +30,8 @@ fn identity(round: u32, ordinal: u32) -> Identity {
     }
 }
 
-/// Renders [`EVENTS`] of an event over and over; the time printed is theirs together, so a nanosecond of it is a picosecond of one.
+/// Renders [`EVENTS`] of an event over and over; the time printed is theirs together, so its microseconds are
+/// nanoseconds of one.
 fn render(bencher: Bencher, events: Vec<Event>) {
     let traffic = Traffic::compile(&shop(events), RUN).unwrap();
     let mut renderer = Renderer::new(Arc::new(traffic));
