@@ -87,6 +87,7 @@ fn an_injected_round_trip_is_what_service_time_shows() {
         .bootstrap(&cluster.bootstrap_servers())
         .spawn()
         .wait();
+    assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
     let service = &done.json["flows"]["orders"]["service"];
     let p50 = service["p50_us"].as_f64().unwrap();
     // Round trip 50 ms; a record waits up to linger (5 ms) before it; 10 % for this machine.
@@ -167,7 +168,7 @@ fn wrong_flags_send_nothing_and_say_what_is_right() {
     let cases: &[(&[&str], i32, &str)] = &[
         (&["-X", "linger.mss=5"], 2, "linger.ms"),
         (&["-X", "linger.ms=soon"], 2, "linger.ms"),
-        (&["-X", "acks"], 2, "key=value"),
+        (&["-X", "acks"], 2, "KEY=VALUE"),
         (&["--max-rate", "100/s"], 2, "max-rate"),
         (&["--set", "topic.order.partitions=3"], 2, "orders"),
         (&["--config", "absent.properties"], 2, "absent.properties"),
