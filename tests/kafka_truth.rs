@@ -63,7 +63,10 @@ fn paused_broker(client: &str) -> (serde_json::Value, f64) {
             "{share} of the responses are above {x} s, (d - x)/30 is {expected}"
         );
     }
-    assert_ne!(done.json["verdict"], "invalid", "{}", done.stderr);
+    done.assert_sound();
+    // A full queue is the cluster's doing. Were it blamed on us, the send delay's p99 would be told in seconds.
+    let reasons = done.json["reasons"].to_string();
+    assert!(!reasons.contains(" s while the client"), "{reasons}");
     (done.json, paused)
 }
 
@@ -89,7 +92,7 @@ fn kcat_counts_what_the_account_says() {
         .bootstrap(cluster.bootstrap())
         .spawn()
         .wait();
-    assert_eq!(done.code, 0, "{}", done.stderr);
+    done.assert_sound();
     let values = kcat_lines(cluster.bootstrap(), "highwater.orders", "%S");
     let bytes: u64 = values.iter().map(|line| line.parse::<u64>().unwrap()).sum();
     let flow = &done.json["flows"]["orders"];
@@ -138,7 +141,7 @@ producers = 2
             .args(&["--run-id", "same-twice"])
             .spawn()
             .wait();
-        assert_eq!(done.code, 0, "{}", done.stderr);
+        done.assert_sound();
         let mut records = kcat_lines(cluster.bootstrap(), "highwater.orders", "%p %K %k %s");
         records.sort();
         dumps.push(records);
@@ -185,6 +188,70 @@ fn one_broker_of_three_killed_loses_nothing_acknowledged() {
     assert!(errors.keys().all(|name| !name.starts_with("ERR_")));
     let group = &done.json["consume"]["readers"];
     assert_eq!(group["missing"], 0, "{}", done.stderr);
+    assert_eq!(group["duplicated"], 0, "{}", done.stderr);
     assert_eq!(group["unread"], 0, "{}", done.stderr);
     assert_eq!(group["reordered"], 0, "{}", done.stderr);
+}
+
+/// A minute of the soak: 100,000 events a second with readers that verify every record. All of it is in `ci/long`.
+#[test]
+fn memory_stays_under_300_mb_at_100k_a_second() {
+    let cluster = Cluster::start(1);
+    let consume = "producers = 2\n[consume.readers]\ntopics = [\"orders\"]\nmembers = 2\n";
+    let scenario = flat(100_000, 60, consume).replace("catch_up = \"20s\"", "catch_up = \"5s\"");
+    let done = Highwater::new(&scenario)
+        .bootstrap(cluster.bootstrap())
+        .spawn()
+        .wait();
+    let rss = done.json["generator"]["rss_max_bytes"].as_u64().unwrap();
+    assert!(rss < 300_000_000, "{rss} bytes\n{}", done.stdout);
+    let account = &done.json["flows"]["orders"]["account"];
+    assert_eq!(account["planned"], 6_000_000, "{}", done.stdout);
+    assert_eq!(
+        done.json["consume"]["readers"]["missing"], 0,
+        "{}",
+        done.stdout
+    );
+    assert_eq!(
+        done.json["consume"]["readers"]["corrupt"], 0,
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn what_a_cluster_refuses_is_told_and_nothing_is_sent() {
+    let cluster = Cluster::start(1);
+    cluster.create_topic("highwater.orders", 3);
+    cluster.create_topic("production.orders", 4);
+    let scenario = flat(100, 1, "");
+    let unknown = scenario.replace(
+        "replication = 1",
+        "replication = 1\nconfig = { retention.mss = 5 }",
+    );
+    let cases: [(&str, &[&str], &str); 3] = [
+        (&scenario, &[], "4 partitions"),
+        (
+            &scenario,
+            &["--topic-prefix", "production."],
+            "--allow-existing",
+        ),
+        (
+            &unknown,
+            &["--topic-prefix", "highwater.fresh."],
+            "retention.mss",
+        ),
+    ];
+    for (scenario, args, word) in cases {
+        let done = Highwater::new(scenario)
+            .bootstrap(cluster.bootstrap())
+            .args(args)
+            .spawn()
+            .wait();
+        assert_eq!(done.code, 2, "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains(word), "{args:?}: {}", done.stderr);
+        assert!(done.json.is_null(), "{args:?} left a run.json");
+    }
+    let left = kcat_lines(cluster.bootstrap(), "production.orders", "%s");
+    assert!(left.is_empty(), "something was written: {left:?}");
 }
