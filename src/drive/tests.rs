@@ -14,7 +14,7 @@ use crate::clock::{Clock, NS_PER_S};
 use crate::measure::ledger::GroupCounts;
 use crate::schedule::{FlowSchedule, Shards};
 use crate::target::Failure;
-use crate::target::sim::{Fault, SimSpec, Wrong};
+use crate::target::sim::{Fault, Service, SimSpec, Wrong};
 
 const EVEN: &str = "arrivals = \"even\"\nmean = \"1000/s\"";
 
@@ -434,4 +434,19 @@ fn think_time_is_owed_for_every_record() {
     let took_ms = clock.now().since(ran.done_at) / MS;
     assert!((1_990..=2_210).contains(&took_ms), "{took_ms} ms for 1,000");
     assert_eq!(ran.group.consumed, 1_000);
+}
+
+/// The queue is full from 11.33 s on, and at 12.021 s there is room for all at once: what came due in between is late by the
+/// cluster's doing, in second 12 as well, though no turn of second 12 found the queue full.
+#[test]
+fn seconds_that_waited_for_room_are_marked_to_the_last() {
+    let spec = SimSpec {
+        service: Service::Constant(0),
+        queue: 1_000,
+        pauses: vec![(at_ms(10_330), at_ms(12_020))],
+        ..cluster()
+    };
+    let ran = Rig::new(scenario("14s", EVEN), spec).run();
+    ran.adds_up();
+    assert_eq!(ran.full, [11, 12]);
 }
