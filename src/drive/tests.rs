@@ -436,12 +436,13 @@ fn think_time_is_owed_for_every_record() {
     assert_eq!(ran.group.consumed, 1_000);
 }
 
-/// The queue is full from 11.33 s on, and at 12.021 s there is room for all at once: what came due in between is late by the
+/// The queue is full from 11.33 s on, and at 12.02 s there is room for all at once: what came due in between is late by the
 /// cluster's doing, in second 12 as well, though no turn of second 12 found the queue full.
 #[test]
 fn seconds_that_waited_for_room_are_marked_to_the_last() {
     let spec = SimSpec {
         service: Service::Constant(0),
+        round_trip_ns: 0,
         queue: 1_000,
         pauses: vec![(at_ms(10_330), at_ms(12_020))],
         ..cluster()
