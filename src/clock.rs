@@ -43,6 +43,9 @@ impl Tick {
 pub trait Clock: Clone + Send + 'static {
     /// The present instant. Never goes back.
     fn now(&self) -> Tick;
+
+    /// Returns so many nanoseconds later, or a little after.
+    fn sleep(&self, ns: u64);
 }
 
 /// `CLOCK_MONOTONIC`, the clock `ppoll` waits on.
@@ -60,6 +63,10 @@ impl Clock for Monotonic {
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut at) };
         Tick(at.tv_sec as u64 * NS_PER_S + at.tv_nsec as u64)
     }
+
+    fn sleep(&self, ns: u64) {
+        std::thread::sleep(std::time::Duration::from_nanos(ns));
+    }
 }
 
 /// A clock that stands still until it is told to move: simulation's time.
@@ -76,6 +83,10 @@ impl Virtual {
 impl Clock for Virtual {
     fn now(&self) -> Tick {
         Tick(self.0.load(Ordering::SeqCst))
+    }
+
+    fn sleep(&self, ns: u64) {
+        self.advance_to(self.now().plus_ns(ns));
     }
 }
 

@@ -130,6 +130,11 @@ impl<C: Clock> ConsumerLoop<C> {
                 self.turn();
             }
         }
+        self.finish();
+    }
+
+    /// Hands over the rest.
+    pub(super) fn finish(self) {
         // Nobody listens any more only when the run is being given up.
         let reports = self.parts.reports;
         let totals = self.parts.recorder.finish(&mut |part| {
@@ -138,12 +143,13 @@ impl<C: Clock> ConsumerLoop<C> {
         let _ = reports.send(Report::MemberDone(Box::new(totals)));
     }
 
-    fn turn(&mut self) {
+    /// Reads once, or sleeps off a stretch of think time.
+    pub(super) fn turn(&mut self) {
         let now = self.clock.now();
         self.housekeep(now);
         if self.free_at > now {
             let owed = self.free_at.since(now).min(LONGEST_WAIT_NS);
-            std::thread::sleep(std::time::Duration::from_nanos(owed));
+            self.clock.sleep(owed);
             return;
         }
         let work_ns = self.parts.work_ns;
@@ -259,7 +265,9 @@ impl Receiver<'_> {
                     Seen::First => Received::First {
                         due_ns: Some(stamp.due_ns),
                     },
-                    _ => Received::Again,
+                    Seen::Duplicate | Seen::Reread => Received::Again,
+                    // As the ledger counts it: a stamp that holds, of an event that was never planned.
+                    Seen::Unknown => Received::Corrupt,
                 }
             }
             Checked::Corrupt => {

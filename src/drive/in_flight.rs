@@ -17,6 +17,18 @@ pub(super) struct Entry {
     pub(super) value_bytes: u32,
 }
 
+impl Entry {
+    /// The instant its times count from. Without a schedule nothing is due: the time from the actual send is all there is.
+    #[inline]
+    pub(super) fn timed_from(&self, unthrottled: bool) -> u64 {
+        if unthrottled {
+            self.sent_ns
+        } else {
+            self.due_ns
+        }
+    }
+}
+
 /// The table. Grows to the most that was ever open at once; freed places are used again.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
@@ -69,6 +81,19 @@ impl InFlight {
             self.first_bin += 1;
         }
         entry
+    }
+
+    /// Takes out all that are open.
+    pub(super) fn drain(&mut self) -> Vec<Entry> {
+        let mut is_free = vec![false; self.entries.len()];
+        for token in self.free.drain(..) {
+            is_free[token as usize] = true;
+        }
+        self.bins.clear();
+        let entries = self.entries.drain(..).zip(is_free);
+        entries
+            .filter_map(|(entry, is_free)| (!is_free).then_some(entry))
+            .collect()
     }
 
     /// How many are open.
@@ -144,6 +169,21 @@ mod tests {
         table.remove(b);
         table.remove(c);
         assert_eq!((table.len(), table.oldest_due_ns()), (0, None));
+    }
+
+    #[test]
+    fn all_that_is_open_is_taken_out() {
+        let mut table = InFlight::default();
+        let tokens: Vec<u32> = (0..5)
+            .map(|bin| table.insert(entry(bin * BIN_NS)))
+            .collect();
+        table.remove(tokens[1]);
+        table.remove(tokens[4]);
+        let bins: Vec<u32> = table.drain().iter().map(|entry| entry.id.bin).collect();
+        assert_eq!(bins, [0, 2, 3]);
+        assert_eq!((table.len(), table.oldest_due_ns()), (0, None));
+        let token = table.insert(entry(7 * BIN_NS));
+        assert_eq!(table.remove(token).id.bin, 7, "it can be used again");
     }
 
     #[test]

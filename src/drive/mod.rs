@@ -8,6 +8,8 @@ mod outbox;
 mod producer;
 pub mod run;
 mod source;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 /// What a run is busy with, for whoever shows it.

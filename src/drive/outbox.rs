@@ -110,10 +110,12 @@ impl Outbox {
         true
     }
 
-    /// The token of a record that the last flush left, the oldest of its partition; `None`: nothing is left.
-    pub(super) fn first_left(&self) -> Option<u32> {
-        let slot = &self.slots[*self.waiting.last()?];
-        Some(slot.records[slot.sent].token)
+    /// Of each partition with records that the last flush left, the token of the oldest.
+    pub(super) fn first_left(&self) -> impl Iterator<Item = u32> {
+        self.waiting.iter().map(|&index| {
+            let slot = &self.slots[index];
+            slot.records[slot.sent].token
+        })
     }
 
     /// Gives up on what is left; `dropped` learns of every token.
@@ -183,6 +185,9 @@ mod tests {
         let mut sent = Vec::new();
         assert!(!outbox.flush(&mut client, || 7, |token, _| sent.push(token)));
         assert_eq!((sent.len(), outbox.len()), (3, 7));
+        let mut left: Vec<u32> = outbox.first_left().collect();
+        left.sort_unstable();
+        assert_eq!(left, [0, 7], "one partition is at its start, one is not");
         client.room = 100;
         assert!(outbox.flush(&mut client, || 8, |token, _| sent.push(token)));
         assert_eq!(outbox.len(), 0);

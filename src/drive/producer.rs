@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::Sender;
 
-use super::control::Control;
+use super::control::{Control, SETTLE_AFTER_STOP_NS};
 use super::in_flight::{Entry, InFlight};
 use super::outbox::Outbox;
 use super::source::{Due, Source};
@@ -15,7 +15,7 @@ use crate::measure::collect::Report;
 use crate::measure::ledger::LedgerProducer;
 use crate::measure::live::{LiveProducer, Waiting};
 use crate::measure::recorder::Recorder;
-use crate::schedule::Arrival;
+use crate::schedule::{Arrival, Identity};
 use crate::target::{Ack, Outcome, Producer};
 use crate::traffic::Renderer;
 
@@ -123,19 +123,26 @@ impl<C: Clock> ProducerLoop<C> {
     /// Runs the load, settles, purges, and reports. `end_ns`: when the load ends; `settle_ns`: how long to wait for what is open then.
     pub(super) fn run(mut self, end_ns: u64, settle_ns: u64) -> ProducerReport {
         let give_up_ns = end_ns + settle_ns;
-        let stopped_ns = self.offer_load(give_up_ns);
+        // Without a schedule nothing is late: what the end of the load finds waiting was never part of it.
+        let offer_until_ns = if self.parts.source.is_unthrottled() {
+            end_ns
+        } else {
+            give_up_ns
+        };
+        let stopped_ns = self.offer_load(offer_until_ns);
         let load_end_ns = stopped_ns.unwrap_or(end_ns).min(end_ns);
         self.parts.recorder.stop(load_end_ns);
         self.count_unsent(load_end_ns);
-        let settled_by = match stopped_ns {
-            Some(at) => at + settle_ns.min(super::control::SETTLE_AFTER_STOP_NS),
+        // A stop may also come while the open acknowledgements are waited for.
+        self.await_acks(|stopped_ns| match stopped_ns {
+            Some(at) => give_up_ns.min(at + settle_ns.min(SETTLE_AFTER_STOP_NS)),
             None => give_up_ns,
-        };
-        self.await_acks(settled_by);
+        });
         if self.in_flight.len() > 0 {
             self.parts.client.purge();
-            let deadline = self.now_ns() + PURGE_NS;
-            self.await_acks(deadline);
+            let deadline_ns = self.now_ns() + PURGE_NS;
+            self.await_acks(|_| deadline_ns);
+            self.give_up();
         }
         self.report()
     }
@@ -144,8 +151,11 @@ impl<C: Clock> ProducerLoop<C> {
     fn offer_load(&mut self, give_up_ns: u64) -> Option<u64> {
         loop {
             let now_ns = self.now_ns();
-            if let Some(at) = self.control.stopped_ns() {
-                return Some(at.min(now_ns));
+            // Before anything is handed over: all that came due since the last turn has waited for room as well.
+            self.note_full_queue(now_ns);
+            let stopped_ns = self.control.stopped_ns().filter(|at| *at <= now_ns);
+            if stopped_ns.is_some() {
+                return stopped_ns;
             }
             if now_ns >= give_up_ns {
                 return None;
@@ -227,8 +237,9 @@ impl<C: Clock> ProducerLoop<C> {
 
     /// What is left in the outbox was not taken: late events of these windows are the cluster's doing, not ours.
     fn note_full_queue(&mut self, now_ns: u64) {
-        if let Some(token) = self.outbox.first_left() {
-            let due_ns = self.in_flight.get(token).due_ns;
+        let left = self.outbox.first_left();
+        let due_ns = left.map(|token| self.in_flight.get(token).due_ns).min();
+        if let Some(due_ns) = due_ns {
             self.parts.recorder.queue_full(due_ns, now_ns);
         }
     }
@@ -241,24 +252,8 @@ impl<C: Clock> ProducerLoop<C> {
         for ack in acks.drain(..) {
             let entry = self.in_flight.remove(ack.token);
             let acked_ns = ack.at.since(self.start);
-            // Without a schedule there is no due instant: the time from the actual send is all there is.
-            let due_ns = if unthrottled {
-                entry.sent_ns
-            } else {
-                entry.due_ns
-            };
+            let due_ns = entry.timed_from(unthrottled);
             self.file(&entry, due_ns, acked_ns, ack.outcome);
-            if let Some(ledger) = &mut self.parts.ledger {
-                match ack.outcome {
-                    _ if !self.parts.stamped[usize::from(entry.event)] => ledger.unsent(entry.id),
-                    Outcome::Acknowledged { offset } => {
-                        ledger.acknowledged(entry.id, entry.topic, entry.partition, offset);
-                    }
-                    Outcome::Failed(_) | Outcome::Unresolved => {
-                        ledger.unacknowledged(entry.id, entry.topic);
-                    }
-                }
-            }
         }
         self.acks = acks;
         if let Some(ledger) = &mut self.parts.ledger {
@@ -268,6 +263,22 @@ impl<C: Clock> ProducerLoop<C> {
 
     #[inline]
     fn file(&mut self, entry: &Entry, due_ns: u64, acked_ns: u64, outcome: Outcome) {
+        self.record(entry, due_ns, acked_ns, outcome);
+        if let Some(ledger) = &mut self.parts.ledger {
+            match outcome {
+                _ if !self.parts.stamped[usize::from(entry.event)] => ledger.unsent(entry.id),
+                Outcome::Acknowledged { offset } => {
+                    ledger.acknowledged(entry.id, entry.topic, entry.partition, offset);
+                }
+                Outcome::Failed(_) | Outcome::Unresolved => {
+                    ledger.unacknowledged(entry.id, entry.topic);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, entry: &Entry, due_ns: u64, acked_ns: u64, outcome: Outcome) {
         let recorder = &mut self.parts.recorder;
         match outcome {
             Outcome::Acknowledged { .. } => recorder.acknowledged(
@@ -308,12 +319,13 @@ impl<C: Clock> ProducerLoop<C> {
         }
     }
 
-    /// Waits until nothing is open, at most until `deadline_ns`.
-    fn await_acks(&mut self, deadline_ns: u64) {
+    /// Waits until nothing is open, at most until `deadline_ns`, which is told when a stop was asked for.
+    fn await_acks(&mut self, deadline_ns: impl Fn(Option<u64>) -> u64) {
         loop {
             self.take_acks();
             let now_ns = self.now_ns();
             self.housekeep(now_ns);
+            let deadline_ns = deadline_ns(self.control.stopped_ns());
             if self.in_flight.len() == 0 || now_ns >= deadline_ns {
                 return;
             }
@@ -322,7 +334,17 @@ impl<C: Clock> ProducerLoop<C> {
         }
     }
 
-    /// Counts what was due by `stopped_ns` and never handed over.
+    /// Files what the client has not even given back after a purge: an account closes, whatever the client does.
+    fn give_up(&mut self) {
+        let now_ns = self.now_ns();
+        let unthrottled = self.parts.source.is_unthrottled();
+        for entry in self.in_flight.drain() {
+            let due_ns = entry.timed_from(unthrottled);
+            self.file(&entry, due_ns, now_ns, Outcome::Unresolved);
+        }
+    }
+
+    /// Counts what was due by `stopped_ns` and never handed over; nothing comes due after this.
     fn count_unsent(&mut self, stopped_ns: u64) {
         let unthrottled = self.parts.source.is_unthrottled();
         let ProducerParts {
@@ -341,34 +363,23 @@ impl<C: Clock> ProducerLoop<C> {
                 ledger.unsent(entry.id);
             }
         });
-        if unthrottled {
-            return;
-        }
-        // The rest of each bin opens in the ledger as well, so that its cells close.
-        let mut unsent = Vec::new();
-        loop {
-            let mut opened = |bin: u32, arrivals: &[Arrival]| {
-                if let Some(ledger) = ledger.as_mut() {
-                    ledger.open_bin(bin, arrivals);
-                }
-            };
-            while let Some(due) = source.take(stopped_ns, &mut opened) {
+        // Bins that were not come to stay unknown to the ledger: nothing of them can be in a log.
+        let open = source.open_bin();
+        let mut never_sent = |id: Identity| {
+            if open == Some(id.bin)
+                && let Some(ledger) = ledger.as_mut()
+            {
+                ledger.unsent(id);
+            }
+        };
+        if !unthrottled {
+            while let Some(due) = source.take(stopped_ns, &mut |_, _| {}) {
                 recorder.due(due.due_ns);
                 recorder.unsent(due.due_ns);
-                unsent.push(due.id);
-                if unsent.len() == CHUNK {
-                    break;
-                }
-            }
-            if unsent.is_empty() {
-                return;
-            }
-            for id in unsent.drain(..) {
-                if let Some(ledger) = ledger.as_mut() {
-                    ledger.unsent(id);
-                }
+                never_sent(due.id);
             }
         }
+        source.end(&mut never_sent);
     }
 
     /// A few times a second: live figures, closed windows, the client's statistics.

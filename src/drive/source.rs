@@ -8,6 +8,9 @@ use crate::schedule::{Arrival, BIN_NS, Cells, FlowSchedule, Identity, Shards};
 /// Events of one unthrottled bin: its ledger is made anew for each.
 const UNTHROTTLED_BIN: u32 = 4096;
 
+/// The number before the first bin's: one more is 0.
+const NO_BIN: u32 = u32::MAX;
+
 /// An event to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Due {
@@ -52,6 +55,22 @@ impl Source {
         }
     }
 
+    /// The bin the cursor is in; `None` before the first.
+    pub(super) fn open_bin(&self) -> Option<u32> {
+        match self {
+            Source::Scheduled(scheduled) => (scheduled.bin != NO_BIN).then_some(scheduled.bin),
+            Source::Unthrottled(unthrottled) => unthrottled.open_bin(),
+        }
+    }
+
+    /// Ends the source: nothing comes any more. `rest` learns of what was left of the bin the cursor is in.
+    pub(super) fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
+        match self {
+            Source::Scheduled(scheduled) => scheduled.end(rest),
+            Source::Unthrottled(unthrottled) => unthrottled.end(rest),
+        }
+    }
+
     pub(super) fn is_unthrottled(&self) -> bool {
         matches!(self, Source::Unthrottled(_))
     }
@@ -80,7 +99,7 @@ impl Scheduled {
             share: ours.count() as f64 / f64::from(shards.end),
             cells: schedule.cells(shards),
             bins: schedule.bins(),
-            bin: u32::MAX,
+            bin: NO_BIN,
             arrivals: Vec::new(),
             next: 0,
         }
@@ -125,11 +144,25 @@ impl Scheduled {
 }
 
 impl Scheduled {
+    fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
+        for arrival in self.arrivals.drain(..).skip(self.next) {
+            rest(Identity {
+                flow: self.flow,
+                shard: arrival.shard,
+                bin: self.bin,
+                ordinal: arrival.ordinal,
+            });
+        }
+        self.next = 0;
+        self.bins = 0;
+    }
+
     fn unrendered(&self, now_ns: u64) -> u64 {
         let rest = &self.arrivals[self.next..];
         let here = rest.partition_point(|arrival| arrival.due_ns <= now_ns);
-        let seen_to_ns = u64::from(self.bin.wrapping_add(1)) * BIN_NS;
-        let beyond = if now_ns > seen_to_ns {
+        let next_bin = self.bin.wrapping_add(1);
+        let seen_to_ns = u64::from(next_bin) * BIN_NS;
+        let beyond = if next_bin < self.bins && now_ns > seen_to_ns {
             let seconds = |ns: u64| ns as f64 / NS_PER_S as f64;
             let curve = self.schedule.curve();
             curve.cumulative(seconds(now_ns)) - curve.cumulative(seconds(seen_to_ns))
@@ -193,5 +226,26 @@ impl Unthrottled {
 
     fn next_ns(&self) -> Option<u64> {
         (!self.over).then_some(0)
+    }
+
+    fn open_bin(&self) -> Option<u32> {
+        let last = self.sent.checked_sub(1)?;
+        Some((last / u64::from(UNTHROTTLED_BIN)) as u32)
+    }
+
+    fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
+        self.over = true;
+        let next = (self.sent % u64::from(UNTHROTTLED_BIN)) as u32;
+        let Some(bin) = self.open_bin().filter(|_| next > 0) else {
+            return;
+        };
+        for ordinal in next..UNTHROTTLED_BIN {
+            rest(Identity {
+                flow: self.flow,
+                shard: self.shard,
+                bin,
+                ordinal,
+            });
+        }
     }
 }

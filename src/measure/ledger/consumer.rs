@@ -68,7 +68,7 @@ impl LedgerConsumer {
             Place::At(bin, index) => (bin, index),
             Place::Settled => return again(),
             Place::Never if ahead => return count(&group.corrupt, Seen::Unknown),
-            Place::Never => return count(&group.reread, Seen::Unknown),
+            Place::Never => return count(&group.reread, Seen::Reread),
         };
         let sight = bin.see(index, self.group);
         if sight.again {
