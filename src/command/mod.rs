@@ -1,6 +1,6 @@
 //! One file for each subcommand.
 
 pub mod clean;
-pub mod confirm;
 pub mod completions;
+pub mod confirm;
 pub mod scenarios;
