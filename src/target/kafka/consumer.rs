@@ -152,40 +152,23 @@ impl KafkaConsumer {
 
     /// Takes what has come in, at most `most`, and hands over the records among it. Returns how many.
     fn take(&mut self, most: usize, receive: &mut dyn FnMut(Incoming<'_>, Tick)) -> usize {
-        let most = most.min(BATCH);
-        // SAFETY: the vector has room for `BATCH` pointers; librdkafka writes at most `most` and says how many.
-        let came = unsafe {
-            let came = rdsys::rd_kafka_consume_batch_queue(
-                self.queue.as_ptr(),
-                0,
-                self.batch.as_mut_ptr(),
-                most,
-            );
-            let came = usize::try_from(came).unwrap_or(0);
-            self.batch.set_len(came);
-            came
-        };
-        if came == 0 {
-            return 0;
-        }
+        let mut taken = Taken(std::mem::take(&mut self.batch));
+        taken.fill(&self.queue, most.min(BATCH));
         let now = Monotonic.now();
         let mut records = 0;
-        for at in 0..came {
-            let message = self.batch[at];
-            // SAFETY: the message is ours until it is destroyed, once, below; what is borrowed from it ends with `receive`.
+        for message in &taken.0 {
+            // SAFETY: the messages are ours until `taken` destroys them; what is borrowed from one ends with `receive`.
             unsafe {
-                if (*message).err == Code::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    if let Some(incoming) = self.incoming(&*message) {
-                        receive(incoming, now);
-                        records += 1;
-                    }
-                } else {
-                    self.note(&*message);
+                let message = &**message;
+                if message.err != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    self.note(message);
+                } else if let Some(incoming) = self.incoming(message) {
+                    receive(incoming, now);
+                    records += 1;
                 }
-                rdsys::rd_kafka_message_destroy(message);
             }
         }
-        self.batch.clear();
+        self.batch = taken.emptied();
         records
     }
 
@@ -282,6 +265,42 @@ impl KafkaConsumer {
                 }
             }
         }
+    }
+}
+
+/// Messages taken from the queue, destroyed when dropped, come what may: a client that still has messages outside can never be
+/// destroyed, so a panic in `receive` would become a hang.
+struct Taken(Vec<*mut rdsys::rd_kafka_message_t>);
+
+impl Taken {
+    /// Takes what is there, at most `most`, without waiting.
+    fn fill(&mut self, queue: &Queue, most: usize) {
+        self.0.reserve(most);
+        // SAFETY: the vector is empty and has room for `most` pointers; librdkafka writes at most as many and says how many.
+        unsafe {
+            let first = self.0.as_mut_ptr();
+            let came = rdsys::rd_kafka_consume_batch_queue(queue.as_ptr(), 0, first, most);
+            self.0.set_len(usize::try_from(came).unwrap_or(0));
+        }
+    }
+
+    /// Destroys the messages and gives back the space.
+    fn emptied(mut self) -> Vec<*mut rdsys::rd_kafka_message_t> {
+        self.destroy();
+        std::mem::take(&mut self.0)
+    }
+
+    fn destroy(&mut self) {
+        for message in self.0.drain(..) {
+            // SAFETY: ours, destroyed once.
+            unsafe { rdsys::rd_kafka_message_destroy(message) };
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.destroy();
     }
 }
 

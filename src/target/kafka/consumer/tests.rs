@@ -350,3 +350,20 @@ fn a_round_trip_time_is_felt() {
     assert!(Monotonic.now().since(started) >= 50_000_000);
     assert!(cluster.embedded.broker_down(Some(9)).is_err());
 }
+
+#[test]
+fn a_panic_of_the_receiver_does_not_become_a_hang() {
+    let cluster = cluster(&[("highwater.a", 1)]);
+    cluster.produce("highwater.a", 0, 0..50);
+    let mut member = cluster.member(&[("highwater.a", 0, false)], from_start(), &[]);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let limit = Monotonic.now().plus_ns(10 * SECOND);
+        while Monotonic.now() < limit {
+            member.poll(limit, 50, &mut |_, _| panic!("on purpose"));
+        }
+    }));
+    assert!(panicked.is_err());
+    let started = Monotonic.now();
+    drop(member);
+    assert!(Monotonic.now().since(started) < 6 * SECOND);
+}
