@@ -177,7 +177,7 @@ class Ours:
             raise Failed(f"highwater: the account is {account}; see {log}")
         events = account["acknowledged"]
         self.events_per_s = flow["achieved_per_s"]
-        delays = {f"{kind}_{q}_us": flow[kind][f"{q}_us"] for kind in ("send_delay", "service") for q in ("p50", "p99")}
+        delays = {f"{kind}_{q}_us": flow.get(kind, {}).get(f"{q}_us") for kind in ("send_delay", "service") for q in ("p50", "p99")}
         bytes_per_event = flow["bytes"] / events
         return result(events, flow["achieved_per_s"], cpu_s, verdict=run["verdict"], value_bytes=bytes_per_event, **delays)
 

@@ -148,7 +148,6 @@ fn wrong_flags_send_nothing_and_say_what_is_right() {
         (&["--max-rate", "100/s"], 2, "max-rate"),
         (&["--set", "topic.order.partitions=3"], 2, "orders"),
         (&["--config", "absent.properties"], 2, "absent.properties"),
-        (&["--out", "/proc/nowhere"], 2, "/proc/nowhere"),
         (&["--target", "kafkaa"], 2, "embedded"),
         (&["--scale", "-1"], 2, "scale"),
         (&["-b", "kafka.example:9092"], 2, "--yes"),
@@ -159,6 +158,16 @@ fn wrong_flags_send_nothing_and_say_what_is_right() {
         assert!(done.stderr.contains(word), "{args:?}: {}", done.stderr);
         assert!(done.json.is_null(), "{args:?} left a run.json");
     }
+}
+
+#[test]
+fn an_unwritable_run_folder_is_told_before_anything_is_sent() {
+    let done = Highwater::new(&small(1))
+        .out("/proc/nowhere")
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("/proc/nowhere"), "{}", done.stderr);
 }
 
 #[test]

@@ -114,6 +114,7 @@ impl Target for NullTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::thread_cpu_ns;
 
     fn records(tokens: std::ops::Range<u32>) -> Vec<Outgoing> {
         tokens
@@ -158,20 +159,11 @@ mod tests {
     #[test]
     fn waits_until_the_deadline_without_spinning() {
         let mut null = Null::new(1);
-        let cpu = || {
-            let mut at = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            // SAFETY: `at` is a valid, writable timespec.
-            unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut at) };
-            at.tv_sec as u64 * NS_PER_S + at.tv_nsec as u64
-        };
-        let (cpu_before, deadline) = (cpu(), Monotonic.now().plus_ns(100_000_000));
+        let (cpu_before, deadline) = (thread_cpu_ns(), Monotonic.now().plus_ns(100_000_000));
         null.wait(deadline);
         assert!(Monotonic.now() >= deadline);
         // A tenth of a second spun would be 100 ms.
-        assert!(cpu() - cpu_before < 20_000_000);
+        assert!(thread_cpu_ns() - cpu_before < 20_000_000);
         // With something to tell there is nothing to wait for: a year from now would fail by time-out.
         null.send(0, 0, &[], &records(0..1));
         null.wait(Monotonic.now().plus_ns(365 * 24 * 3600 * NS_PER_S));

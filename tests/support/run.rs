@@ -19,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 pub struct Highwater {
     folder: TempDir,
     args: Vec<String>,
+    out: String,
     environment: Vec<(String, String)>,
 }
 
@@ -55,10 +56,11 @@ impl Highwater {
     pub fn new(scenario: &str) -> Highwater {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
-        let args = ["run", "scenario.toml", "--out", "out"].map(str::to_owned);
+        let args = ["run", "scenario.toml"].map(str::to_owned);
         Highwater {
             folder,
             args: args.into(),
+            out: "out".to_owned(),
             environment: Vec::new(),
         }
     }
@@ -82,6 +84,12 @@ impl Highwater {
         self
     }
 
+    /// Into this run folder instead of `out`.
+    pub fn out(mut self, out: &str) -> Highwater {
+        self.out = out.to_owned();
+        self
+    }
+
     /// With this environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Highwater {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -98,6 +106,7 @@ impl Highwater {
         let mut child = binary()
             .current_dir(self.folder.path())
             .args(&self.args)
+            .args(["--out", &self.out])
             .envs(self.environment)
             .env_remove("HIGHWATER_BOOTSTRAP")
             .stdin(Stdio::null())
