@@ -10,7 +10,6 @@ use crate::capacity::verdict;
 use crate::clock::NS_PER_S;
 use crate::drive::run::{Ran, Stopped};
 use crate::measure::account::GroupAccount;
-use crate::measure::ledger::GroupCounts;
 use crate::measure::machine::Machine;
 use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Tool, Verdict};
 use crate::measure::shape::RunShape;
@@ -123,25 +122,10 @@ fn groups(prepared: &Prepared, ran: &Ran) -> BTreeMap<String, GroupResult> {
             let lag = ran.collected.lag_records_max[index];
             let unseen = counts.missing + counts.expired + counts.unread;
             let end_to_end = totals.all().summary(unseen);
-            let result = GroupResult::new(&account_of(counts), end_to_end, lag);
+            let result = GroupResult::new(&GroupAccount::from(*counts), end_to_end, lag);
             (consume.name.clone(), result)
         })
         .collect()
-}
-
-fn account_of(counts: &GroupCounts) -> GroupAccount {
-    GroupAccount {
-        acknowledged: counts.acknowledged,
-        consumed: counts.consumed,
-        consumed_unacknowledged: counts.consumed_unacknowledged,
-        missing: counts.missing,
-        expired: counts.expired,
-        unread: counts.unread,
-        duplicated: counts.duplicated,
-        reordered: counts.reordered,
-        corrupt: counts.corrupt,
-        foreign: counts.foreign,
-    }
 }
 
 /// Why the cluster could not be used, if nothing was ever acknowledged though something was sent.
