@@ -123,11 +123,11 @@ pub struct RunArgs {
     pub max_rate: Option<Rate>,
 
     /// Multiply every rate by this
-    #[arg(long, value_name = "X", value_parser = positive, help_heading = "Scenario")]
+    #[arg(long, value_name = "X", value_parser = positive, allow_negative_numbers = true, help_heading = "Scenario")]
     pub scale: Option<f64>,
 
     /// Make a small model: rates ÷ N, think times × N
-    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Scenario")]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, help_heading = "Scenario")]
     pub shrink: Option<f64>,
 
     /// Cut the run after this real time, as in 30s
@@ -139,7 +139,7 @@ pub struct RunArgs {
     pub fit: Option<Duration>,
 
     /// Play this many simulated seconds in a real one
-    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Scenario")]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, help_heading = "Scenario")]
     pub compress: Option<f64>,
 
     /// Seed of every draw: the same seed sends the same bytes

@@ -230,7 +230,7 @@ fn what_a_cluster_refuses_is_told_and_nothing_is_sent() {
         "replication = 1\nconfig = { retention.mss = 5 }",
     );
     let cases: [(&str, &[&str], &str); 3] = [
-        (&scenario, &[], "4 partitions"),
+        (&scenario, &[], "exists with 3 partitions"),
         (
             &scenario,
             &["--topic-prefix", "production."],

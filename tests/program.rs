@@ -150,7 +150,6 @@ fn wrong_flags_send_nothing_and_say_what_is_right() {
         (&["--config", "absent.properties"], 2, "absent.properties"),
         (&["--target", "kafkaa"], 2, "embedded"),
         (&["--scale", "-1"], 2, "scale"),
-        (&["-b", "kafka.example:9092"], 2, "--yes"),
     ];
     for (args, code, word) in cases {
         let done = Highwater::new(&small(1)).args(args).spawn().wait();
