@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::curve::{Curve, Pieces};
 use super::draw::{Poisson, unit};
+use super::journey::{Journeys, Walk};
 use super::order::{self, SHARD_BITS};
 use super::split::Split;
 use super::{Arrival, BIN_NS, Bin, Identity, Mix, Shards, compose};
@@ -20,7 +21,10 @@ pub struct FlowSchedule(Arc<Plan>);
 
 #[derive(Debug)]
 struct Plan {
+    /// Of arrivals.
     curve: Curve,
+    /// What arrivals start, if they are no events themselves.
+    journeys: Option<Arc<Journeys>>,
     arrivals: Arrivals,
     mix: Mix,
     seed: u64,
@@ -33,7 +37,11 @@ struct Plan {
 impl FlowSchedule {
     /// Compiles flow number `flow` of a checked scenario.
     pub fn compile(scenario: &Scenario, flow: usize) -> FlowSchedule {
-        let curve = compose::compose(scenario, flow);
+        let journeys = Journeys::compile(scenario, flow).map(Arc::new);
+        let curve = match &journeys {
+            Some(journeys) => journeys.starts().clone(),
+            None => compose::compose(scenario, flow),
+        };
         let run_ns = scenario.time.run_ns();
         let index = flow as u16;
         let total = curve.total().round() as u64;
@@ -46,6 +54,7 @@ impl FlowSchedule {
         );
         FlowSchedule(Arc::new(Plan {
             curve,
+            journeys,
             arrivals: scenario.flows[flow].arrivals.clone(),
             mix: Mix::new(scenario, flow),
             seed: scenario.seed,
@@ -56,9 +65,29 @@ impl FlowSchedule {
         }))
     }
 
-    /// The flow's rate over real time, spikes included; `t` in seconds since the start of the load.
+    /// The rate of the flow's events over real time, spikes included; `t` in seconds since the start of the load. Of all
+    /// events that are due, so for a flow of journeys that of their steps.
     pub fn curve(&self) -> &Curve {
+        match &self.0.journeys {
+            Some(journeys) => journeys.curve(),
+            None => self.starts(),
+        }
+    }
+
+    /// The rate of arrivals over real time: of events, or of journeys that start.
+    pub fn starts(&self) -> &Curve {
         &self.0.curve
+    }
+
+    /// The rate of one event over real time, by its index in the scenario; zero if the flow does not send it.
+    pub fn event_curve(&self, event: usize) -> Curve {
+        match &self.0.journeys {
+            Some(journeys) => match journeys.event_curve(event as u16) {
+                Some(curve) => curve.clone(),
+                None => self.starts().scaled(0.0),
+            },
+            None => self.starts().scaled(self.0.mix.share(event as u16)),
+        }
     }
 
     /// How long the load lasts, in real nanoseconds.
@@ -82,6 +111,10 @@ impl FlowSchedule {
             keys: Vec::new(),
             spare: Vec::new(),
             ordinals: vec![0; end as usize],
+            walk: self.0.journeys.as_ref().map(|journeys| {
+                let mine = Shards { end, ..shards };
+                Box::new(Walk::new(journeys, mine))
+            }),
         }
     }
 }
@@ -90,7 +123,8 @@ fn bins_of(run_ns: u64) -> u32 {
     u32::try_from(run_ns.div_ceil(BIN_NS)).unwrap_or(u32::MAX)
 }
 
-/// Reads the arrivals of some shards of a flow, bin by bin, in any order of bins.
+/// Reads the events of some shards of a flow, bin by bin, in any order of bins. With journeys ascending order is cheapest: others
+/// walk through all bins before again.
 #[derive(Clone, Debug)]
 pub struct Cells {
     plan: Arc<Plan>,
@@ -102,12 +136,25 @@ pub struct Cells {
     spare: Vec<u64>,
     /// By shard; zero between calls.
     ordinals: Vec<u32>,
+    /// Where the journeys are that arrivals have started.
+    walk: Option<Box<Walk>>,
 }
 
 impl Cells {
-    /// Replaces what `out` holds by the arrivals of this reader's shards in `bin`, ordered by (due, shard). None for unthrottled
-    /// flows, which have no due instants, nor for bins after the run.
+    /// Replaces what `out` holds by the events of this reader's shards that are due in `bin`, ordered by (due, shard). None for
+    /// unthrottled flows, which have no due instants, nor for bins after the run.
     pub fn bin(&mut self, bin: u32, out: &mut Bin) {
+        match self.walk.take() {
+            None => self.arrivals(bin, out),
+            Some(mut walk) => {
+                walk.bin(bin, &mut |bin, begun| self.arrivals(bin, begun), out);
+                self.walk = Some(walk);
+            }
+        }
+    }
+
+    /// Replaces what `out` holds by the arrivals in `bin`.
+    fn arrivals(&mut self, bin: u32, out: &mut Bin) {
         out.clear();
         self.keys.clear();
         let start_ns = u64::from(bin) * BIN_NS;
