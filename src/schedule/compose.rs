@@ -27,6 +27,11 @@ pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
     composer.played(composer.scale())
 }
 
+/// The product of flow `flow`'s shapes and spikes itself, of no height.
+pub fn factors(scenario: &Scenario, flow: usize) -> Curve {
+    Composer::new(scenario, flow).played(1.0)
+}
+
 /// The factors of a flow, and where they are evaluated.
 pub(super) struct Composer<'a> {
     flow: &'a Flow,

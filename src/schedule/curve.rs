@@ -149,7 +149,7 @@ impl Curve {
         points
     }
 
-    /// The straight pieces, from 0 to the end.
+    /// The straight lines it is made of, from 0 to the end of the run.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line> + '_ {
         let ends = self.segments.iter().skip(1).map(|s| s.t).chain([self.end]);
         self.segments.iter().zip(ends).map(|(segment, to)| Line {
@@ -160,13 +160,18 @@ impl Curve {
         })
     }
 
-    /// The curve with all rates multiplied.
+    /// The curve with every rate multiplied.
     pub(super) fn scaled(&self, factor: f64) -> Curve {
         Curve::from_lines(self.lines().map(|line| Line {
             rate_from: line.rate_from * factor,
             rate_to: line.rate_to * factor,
             ..line
         }))
+    }
+
+    /// The end of the run; seconds.
+    pub(super) fn end(&self) -> f64 {
+        self.end
     }
 
     /// Reads the integral at ascending instants.

@@ -13,7 +13,7 @@ pub(super) struct Extended {
 }
 
 impl Extended {
-    /// `curve` begins `shift` seconds before 0; before that, the mean of those seconds goes on.
+    /// `curve` begins `shift` seconds before 0; before that, the mean of those seconds went on, or the rate at its beginning.
     pub fn new(curve: Curve, shift: f64) -> Extended {
         let before = if shift > 0.0 {
             curve.cumulative(shift) / shift
@@ -24,6 +24,30 @@ impl Extended {
             curve,
             shift,
             before,
+        }
+    }
+
+    /// The same with this rate before the curve begins.
+    pub fn flat_before(self, rate: f64) -> Extended {
+        Extended {
+            before: rate,
+            ..self
+        }
+    }
+
+    /// The same, with 0 moved this much later.
+    pub fn shifted(self, seconds: f64) -> Extended {
+        Extended {
+            shift: self.shift + seconds,
+            ..self
+        }
+    }
+
+    /// The same with another curve over the same time.
+    pub fn map(self, other: impl FnOnce(&Curve) -> Curve) -> Extended {
+        Extended {
+            curve: other(&self.curve),
+            ..self
         }
     }
 

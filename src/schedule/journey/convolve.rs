@@ -58,6 +58,14 @@ impl Convolved {
         }
     }
 
+    /// Multiplies all rates.
+    pub fn scale(&mut self, factor: f64) {
+        self.instant *= factor;
+        for rate in &mut self.grid.rates {
+            *rate *= factor;
+        }
+    }
+
     /// Adds all of another, over the same time.
     pub fn join(&mut self, other: &Convolved) {
         self.instant += other.instant;

@@ -18,8 +18,8 @@ use crate::rng::{Purpose, stream};
 const EVENTS: u64 = 1 << 20;
 /// Journeys at most, should most of them send nothing.
 const JOURNEYS: u64 = 1 << 20;
-/// Visits of one journey at most.
-const VISITS: u32 = 1 << 20;
+/// Visits at most, of all journeys together.
+const VISITS: u64 = 1 << 23;
 /// Cells in an e-fold.
 const CELLS: f64 = 16.0;
 /// Lags below this, in seconds, count as none.
@@ -169,14 +169,14 @@ impl Lags {
         let mut clocked = Clocked::default();
         let mut plain = Plain::default();
         let mut queue = Vec::new();
-        let (mut journeys, mut events) = (0u64, 0u64);
-        while events < EVENTS && journeys < JOURNEYS {
+        let (mut journeys, mut visited, mut events) = (0u64, 0u64, 0u64);
+        while events < EVENTS && journeys < JOURNEYS && visited < VISITS {
             journeys += 1;
             let mut visit = chain.first(Since {
                 lag_ns: 0.0,
                 clock: None,
             });
-            while visit.serial < VISITS
+            while visited < VISITS
                 && chain.visit(&mut rng, &mut visit, &mut queue, |at, event, _| {
                     events += 1;
                     match at.clock {
@@ -185,7 +185,10 @@ impl Lags {
                     }
                     true
                 })
-            {}
+            {
+                visited += 1;
+            }
+            visited += 1;
         }
         let mut cells = plain.cells();
         cells.extend(clocked.seen.iter().map(|(key, seen)| seen.cell(key.event)));
@@ -194,7 +197,8 @@ impl Lags {
         lags
     }
 
-    /// Turns counts into events of one journey, and makes each event's sum what the chain says.
+    /// Turns counts into events of one journey, and makes each event's sum what the chain says. Events so rare that none was seen count as
+    /// coming with the start.
     fn weigh(&mut self, journeys: f64, visits: &[(usize, f64)]) {
         let mut sums: BTreeMap<u16, f64> = BTreeMap::new();
         for cell in &self.cells {
@@ -209,6 +213,14 @@ impl Lags {
                 None => journeys,
             };
         }
+        let unseen = visits
+            .iter()
+            .filter(|(event, visits)| *visits > 0.0 && !sums.contains_key(&(*event as u16)));
+        self.cells.extend(unseen.map(|&(event, weight)| Cell {
+            event: event as u16,
+            weight,
+            path: Path::After { from: 0.0, to: 0.0 },
+        }));
     }
 
     /// The longest of all, in seconds.

@@ -16,23 +16,128 @@ mod convolve;
 mod lags;
 mod law;
 mod owed;
+mod past;
 mod pending;
 mod session;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+use super::arrivals::Campaigns;
 use super::compose::{Composer, clock_s, factor};
 use super::curve::Curve;
-use super::extended::Extended;
 use crate::scenario::{Fixes, FlowJourney, Scenario};
 use chain::Chain;
 use convolve::Convolved;
 use lags::Lags;
 use law::Clockwork;
 use owed::Debts;
+use past::Past;
 use session::Sessions;
 pub(super) use walk::Walk;
+
+/// The journeys of a flow before it is known how its starts are spaced.
+pub(super) struct Course<'a> {
+    scenario: &'a Scenario,
+    flow: usize,
+    clockwork: Clockwork,
+    composer: Composer<'a>,
+    chain: Chain,
+    lags: Lags,
+    scale: f64,
+}
+
+impl<'a> Course<'a> {
+    /// The journeys that flow number `flow` starts; `None` if it starts none, or nothing of it has a due instant.
+    pub fn of(scenario: &'a Scenario, flow: usize) -> Option<Course<'a>> {
+        let wanted = &scenario.flows[flow];
+        let starting = wanted.journey.as_ref()?;
+        if !wanted.arrivals.has_due() {
+            return None;
+        }
+        let time = &scenario.time;
+        let clockwork = Clockwork {
+            compress: time.compress,
+            start_s: clock_s(time) + time.play.0.as_secs_f64(),
+        };
+        let chain = Chain::new(scenario, starting, clockwork);
+        let mut course = Course {
+            lags: Lags::of(&chain, &starting.visits),
+            composer: Composer::new(scenario, flow),
+            scenario,
+            flow,
+            clockwork,
+            chain,
+            scale: 0.0,
+        };
+        course.scale = course.scale(starting);
+        Some(course)
+    }
+
+    /// The rate of starts over the run, as height and shapes have it.
+    pub fn curve(&self) -> Curve {
+        self.composer.played(self.scale)
+    }
+
+    /// What the factors of the ordinary day are multiplied by for starts, so that the flow, or those of its events that are meant, have
+    /// the height.
+    fn scale(&self, starting: &FlowJourney) -> f64 {
+        let Some(height) = &self.scenario.flows[self.flow].height else {
+            return 0.0;
+        };
+        if height.of.is_empty() {
+            return self.composer.scale();
+        }
+        if height.fixes != Fixes::Peak {
+            let visits = starting.visits.iter();
+            let meant = visits.filter(|(event, _)| height.of.contains(event));
+            return factor(self.composer.scale(), meant.map(|(_, visits)| visits).sum());
+        }
+        let time = &self.scenario.time;
+        let ordinary = self.composer.ordinary_with_past(self.lags.longest());
+        let mut convolved = Convolved::none(time.span.as_secs_f64() / time.compress);
+        let meant = |event: u16| height.of.contains(&usize::from(event));
+        let cells = self.lags.cells.iter().filter(|cell| meant(cell.event));
+        convolved.add(cells, &ordinary, clock_s(time) / time.compress);
+        let peak = convolved.curve(&self.composer.ordinary()).peak();
+        factor(height.value, peak)
+    }
+
+    /// The journeys, started at the rate `run` over the run, by these batches if any. `sent`: how often each event is sent on average.
+    pub fn journeys(
+        self,
+        run: &Curve,
+        campaigns: Option<&Campaigns>,
+        sent: impl Fn(u16) -> f64,
+    ) -> Journeys {
+        let (scenario, flow) = (self.scenario, self.flow);
+        let time = &scenario.time;
+        let history = time.history.as_secs_f64();
+        let back = self.lags.longest().max(history);
+        let mut journeys = Journeys {
+            past: Past::new(
+                &self.composer,
+                (scenario, flow),
+                self.scale,
+                (run, campaigns),
+                (back, history),
+            ),
+            sessions: Sessions::new(scenario, flow),
+            curves: Vec::new(),
+            all: run.clone(),
+            chain: self.chain,
+            lags: self.lags,
+            seed: scenario.seed,
+            flow: flow as u16,
+            shards: scenario.shards,
+            run_ns: time.run_ns(),
+            history_ns: i64::try_from(time.history.as_nanos()).unwrap_or(i64::MAX),
+            midnight: self.clockwork.start_s / time.compress,
+        };
+        journeys.convolve(run, sent);
+        journeys
+    }
+}
 
 /// What is the same for all who walk the journeys of a flow.
 #[derive(Debug)]
@@ -40,10 +145,7 @@ pub(super) struct Journeys {
     chain: Chain,
     lags: Lags,
     sessions: Sessions,
-    /// The rate of starts, from long before the run.
-    starts: Extended,
-    /// The rate of starts in the run.
-    run: Curve,
+    past: Past,
     /// By event that a journey sends, ascending.
     curves: Vec<(u16, Curve)>,
     all: Curve,
@@ -57,58 +159,19 @@ pub(super) struct Journeys {
 }
 
 impl Journeys {
-    /// Compiles the journeys that flow number `flow` starts, if it does.
-    pub fn compile(scenario: &Scenario, flow: usize) -> Option<Journeys> {
-        let starting = scenario.flows[flow].journey.as_ref()?;
-        let time = &scenario.time;
-        let clockwork = Clockwork {
-            compress: time.compress,
-            start_s: clock_s(time) + time.play.0.as_secs_f64(),
-        };
-        let chain = Chain::new(scenario, starting, clockwork);
-        let lags = Lags::of(&chain, &starting.visits);
-        let composer = Composer::new(scenario, flow);
-        let scale = scale(scenario, flow, starting, &composer, &lags);
-        let history = time.history.as_secs_f64();
-        let run = composer.played(scale);
-        let starts = composer.played_with_past(scale, lags.longest().max(history), history);
-        let run_ns = time.run_ns();
-        let mut journeys = Journeys {
-            sessions: Sessions::new(scenario, flow),
-            curves: Vec::new(),
-            all: run.clone(),
-            chain,
-            lags,
-            starts,
-            run,
-            seed: scenario.seed,
-            flow: flow as u16,
-            shards: scenario.shards,
-            run_ns,
-            history_ns: i64::try_from(time.history.as_nanos()).unwrap_or(i64::MAX),
-            midnight: clockwork.start_s / time.compress,
-        };
-        journeys.convolve();
-        Some(journeys)
-    }
-
     /// Fills in the curves.
-    fn convolve(&mut self) {
+    fn convolve(&mut self, run: &Curve, sent: impl Fn(u16) -> f64) {
         let end = self.run_ns as f64 / 1e9;
         let mut all = Convolved::none(end);
         for event in self.lags.events() {
             let mut one = Convolved::none(end);
             let cells = self.lags.cells.iter().filter(|cell| cell.event == event);
-            one.add(cells, &self.starts, self.midnight);
+            one.add(cells, &self.past.starts, self.midnight);
+            one.scale(sent(event));
             all.join(&one);
-            self.curves.push((event, one.curve(&self.run)));
+            self.curves.push((event, one.curve(run)));
         }
-        self.all = all.curve(&self.run);
-    }
-
-    /// The rate of starts over the run.
-    pub fn starts(&self) -> &Curve {
-        &self.run
+        self.all = all.curve(run);
     }
 
     /// The rate of all events over the run.
@@ -127,7 +190,7 @@ impl Journeys {
     fn debts(&self) -> Debts<'_> {
         Debts {
             lags: &self.lags,
-            starts: &self.starts,
+            past: &self.past,
             sessions: &self.sessions,
             seed: self.seed,
             flow: self.flow,
@@ -137,33 +200,4 @@ impl Journeys {
             midnight: self.midnight,
         }
     }
-}
-
-/// What the factors of the ordinary day are multiplied by for starts, so that the flow, or those of its events that are meant, have the height.
-fn scale(
-    scenario: &Scenario,
-    flow: usize,
-    starting: &FlowJourney,
-    composer: &Composer<'_>,
-    lags: &Lags,
-) -> f64 {
-    let Some(height) = &scenario.flows[flow].height else {
-        return 0.0;
-    };
-    if height.of.is_empty() {
-        return composer.scale();
-    }
-    if height.fixes != Fixes::Peak {
-        let visits = starting.visits.iter();
-        let meant = visits.filter(|(event, _)| height.of.contains(event));
-        return factor(composer.scale(), meant.map(|(_, visits)| visits).sum());
-    }
-    let compress = scenario.time.compress;
-    let meant = |event: u16| height.of.contains(&usize::from(event));
-    let ordinary = composer.ordinary_with_past(lags.longest());
-    let mut convolved = Convolved::none(scenario.time.span.as_secs_f64() / compress);
-    let cells = lags.cells.iter().filter(|cell| meant(cell.event));
-    convolved.add(cells, &ordinary, clock_s(&scenario.time) / compress);
-    let peak = convolved.curve(&composer.ordinary()).peak();
-    factor(height.value, peak)
 }

@@ -7,10 +7,10 @@
 
 use super::lags::{ClockPath, Lags, Path};
 use super::law::At;
+use super::past::Past;
 use super::session::Sessions;
 use crate::rng::{Purpose, Stream, stream};
 use crate::schedule::draw::{Poisson, unit};
-use crate::schedule::extended::Extended;
 use crate::schedule::{BIN_NS, Draw, HELD, Shards, Step};
 
 /// Bins that share a table of rates: a second.
@@ -23,7 +23,7 @@ const NS_PER_S: f64 = 1e9;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Debts<'a> {
     pub lags: &'a Lags,
-    pub starts: &'a Extended,
+    pub past: &'a Past,
     pub sessions: &'a Sessions,
     pub seed: u64,
     pub flow: u16,
@@ -109,7 +109,8 @@ impl Owed {
                 };
                 let shard = shard as u16;
                 let session = debts.sessions.past(shard, bin, ordinal as u32);
-                send(at, shard, step(session, event, at, started_s));
+                let batch = debts.past.batch(started_s);
+                send(at, shard, step(session, event, at, (started_s, batch)));
             }
         }
     }
@@ -128,6 +129,7 @@ impl Owed {
         let debt = &self.table[index.min(self.table.len() - 1)];
         let at = at_ns as f64 / NS_PER_S;
         let start = debts
+            .past
             .starts
             .inverse(debt.from + (debt.to - debt.from) * unit(rng));
         let (started, fits) = match debt.how {
@@ -180,7 +182,7 @@ fn after(
     (low, high): (f64, f64),
     (from, until): (f64, f64),
 ) -> (f64, (f64, f64), How) {
-    let starts = debts.starts;
+    let starts = &debts.past.starts;
     let width = high - low;
     let within_history = low < until + debts.history;
     if within_history && width >= until - from {
@@ -229,7 +231,7 @@ fn on_day(
 }
 
 /// A late step. It knows its journey's start; its visit is taken to have been at the same instant.
-fn step(session: u64, event: u16, at: At, started_s: f64) -> Step {
+fn step(session: u64, event: u16, at: At, (started_s, batch): (f64, u32)) -> Step {
     let visit = Draw {
         serial: 0,
         at_ms: at.ms(),
@@ -238,7 +240,7 @@ fn step(session: u64, event: u16, at: At, started_s: f64) -> Step {
         session,
         // The cast saturates, as At::ms does.
         started_ms: (started_s * 1e3).floor() as i32,
-        batch: 0,
+        batch,
         event,
         nth: 0,
         visit,

@@ -1,5 +1,6 @@
 //! Journeys as they come out of a flow's schedule, against closed forms.
 
+mod batches;
 mod chains;
 mod curves;
 mod pins;

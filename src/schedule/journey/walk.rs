@@ -170,6 +170,7 @@ impl Present<'_> {
         let begin_ns = (self.bin * BIN).max(-journeys.history_ns);
         let seconds = |ns: i64| ns as f64 / 1e9;
         journeys
+            .past
             .starts
             .cut(seconds(begin_ns), seconds(self.end_ns), pieces);
         let expected = pieces.total();
@@ -185,7 +186,8 @@ impl Present<'_> {
             for ordinal in 0..poisson.sample(&mut rng) {
                 let offset = pieces.inverse_ns(unit(&mut rng) * expected).min(last);
                 let at = At(begin_ns + offset as i64);
-                self.begin(at, shard as u16, ordinal as u32, 0);
+                let batch = journeys.past.batch(at.0 as f64 / 1e9);
+                self.begin(at, shard as u16, ordinal as u32, batch);
             }
         }
     }
