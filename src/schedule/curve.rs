@@ -161,7 +161,7 @@ impl Curve {
     }
 
     /// The curve with every rate multiplied.
-    pub(super) fn times(&self, factor: f64) -> Curve {
+    pub(super) fn scaled(&self, factor: f64) -> Curve {
         Curve::from_lines(self.lines().map(|line| Line {
             rate_from: line.rate_from * factor,
             rate_to: line.rate_to * factor,

@@ -98,7 +98,7 @@ impl FlowSchedule {
         };
         let factor = copies.as_ref().map(|copies| copies.factor(&wanted.mix));
         FlowSchedule(Arc::new(Plan {
-            curve: factor.map_or_else(|| curve.clone(), |factor| curve.times(factor)),
+            curve: factor.map_or_else(|| curve.clone(), |factor| curve.scaled(factor)),
             process,
             mix: Mix::new(scenario, flow),
             copies,
