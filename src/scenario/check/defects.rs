@@ -89,7 +89,16 @@ pub(super) fn suit(
         for (table, flow) in flow_tables.iter().zip(flows) {
             let sends = |flow: &&Flow| flow.mix.iter().any(|(e, _)| *e == index);
             let wire = table.read.as_ref().and_then(|r| r.value.defects.as_ref());
-            if let (Some(flow), Some(wire)) = (flow.as_ref().filter(sends), wire) {
+            let Some(flow) = flow.as_ref().filter(sends) else {
+                continue;
+            };
+            if !flow.arrivals.has_due() {
+                let all = [&read.value.defects.as_ref(), &wire];
+                all.into_iter()
+                    .flatten()
+                    .for_each(|w| once(findings, w, &table.what));
+            }
+            if let Some(wire) = wire {
                 asked.push((wire, flow.defects, table.what.as_str()));
             }
         }
@@ -105,6 +114,14 @@ pub(super) fn suit(
                     "late and out of order show in {{now}} and {{now_ms}}".into();
             }
         }
+    }
+}
+
+/// Duplicates are due with what they repeat: where nothing is due there are none.
+fn once(findings: &mut Findings<'_>, wire: &Spanned<wire::Defects>, flow: &str) {
+    if let Some(duplicate) = &wire.get_ref().duplicate {
+        let message = format!("{flow} has no instant at which a second one would be due");
+        findings.error(duplicate.span(), message).label = "no duplicates there".into();
     }
 }
 
