@@ -338,9 +338,8 @@ journeys! {
     follow_up_that_is_too_likely: [("follow", "on = \"placed\"\nemits = \"paid\"\np = «97»")], ["share from 0 to 1"];
     follow_up_on_nothing: [("view", "emits = []\nnext = { order = 0.5 }"), ("order", ""), ("follow", "on = «\"placed\"»\nemits = \"paid\"")], ["never sends `placed`", "nothing can follow it"];
     follow_up_of_an_unknown_event: [("follow", "on = «\"plaecd\"»\nemits = \"paid\"")], ["did you mean `placed`?"];
-    follow_ups_in_a_circle: [("follow", "on = «\"placed\"»\nemits = \"paid\"\n[[journey.shopper.follow]]\non = \"paid\"\nemits = \"placed\"")], ["never end: `placed` -> `paid` -> `placed`", "a smaller `p`"];
+    follow_ups_in_a_circle: [("follow", "on = \"placed\"\nemits = \"paid\"\n[[journey.shopper.follow]]\non = «\"paid\"»\nemits = \"placed\"")], ["never end: `paid` -> `placed` -> `paid`", "a smaller `p`"];
     follow_ups_that_breed: [("follow", "on = \"placed\"\nemits = \"paid\"\n[[journey.shopper.follow]]\non = «\"paid\"»\nemits = \"paid\"\np = 0.5\ntimes = 2")], ["never end: `paid` -> `paid`"];
-    journey_without_an_end: [("order", "emits = \"placed\"\nnext = { view = 1 }"), ("view", "emits = \"placed\"\nnext = { order = 0.4, view = 0.6 }")], ["never ends"];
     chain_cut_off: [("journey", "at_most = «50»"), ("view", "emits = \"placed\"\nnext = { view = 0.97 }"), ("order", "emits = \"placed\"\nnext = { view = 0.97 }"), ("two", "journey = \"shopper\"\nmean = \"1/s\"\nstart = \"order\"")], ["would be cut off after 50 events", "in the state `view`"];
     at_most_beyond_reason: [("journey", "at_most = «\"2M\"»")], ["impossible for the events of a journey", "from 1 to 1M"];
     times_of_a_fraction: [("order", "emits = \"placed\"\ntimes = «2.5»")], ["a whole number above 0, found 2.5"];
@@ -359,6 +358,24 @@ journeys! {
     journeys_of_devices: [("two", "journey = \"shopper\"\narrivals = «{ periodic = { devices = 5, every = \"1s\" } }»")], ["a journey can't begin with periodic arrivals"];
     journeys_without_a_pace: [("two", "journey = \"shopper\"\narrivals = «\"unthrottled\"»")], ["a journey can't begin with unthrottled arrivals"];
     height_of_an_event_the_journey_lacks: [("follow", "on = \"placed\"\nemits = \"placed\"\np = 0.1"), ("two", "journey = \"shopper\"\nmean = \"1/s\"\nof = «\"paid\"»")], ["does not send `paid`", "it sends: placed"];
+}
+
+#[test]
+fn a_journey_without_an_end() {
+    let text = with_journey(&[
+        (
+            "view",
+            "emits = \"placed\"\nnext = { order = 0.4, view = 0.6 }",
+        ),
+        ("order", "emits = \"placed\"\nnext = { view = 1 }"),
+    ]);
+    one_error(
+        &text.replace("state.view]", "state.«view»]"),
+        &[
+            "[journey.shopper] never ends: `view` -> `order` -> `view`",
+            "no way out from here",
+        ],
+    );
 }
 
 #[test]

@@ -472,11 +472,11 @@ fn errors_of_a_trace_have_their_line() {
         (4, "soon", "`soon` is not a time"),
         (5, "-4", "`-4` is not a number of events"),
         (6, "1800,", "this row has no value"),
-        (13, "1e17", "`1e17` is not a time"),
+        (7, "2400,5,6", "no row for 40m before this one"),
         (9, "2900,1", "earlier than the one before"),
         (10, "2900,1", "has the time of the one before"),
-        (7, "2400,5,6", "no row for 40m before this one"),
         (12, "6000,1", "no row for 40m before this one"),
+        (13, "1e17", "`1e17` is not a time"),
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for ((file, line, marked, shown), (at, mark, says)) in found.iter().zip(expected) {
@@ -510,7 +510,7 @@ fn a_trace_that_does_not_fit_its_words_is_an_error() {
             "\"day.csv\"",
             "fewer than two rows",
         ),
-        ("", RATES, "\"time\"", "no column `time`"),
+        ("", RATES, "\"day.csv\"", "is empty"),
         (
             "tiem,rate\n0,1\n",
             RATES,
