@@ -73,8 +73,11 @@ pub struct Arrival {
 pub struct Bin {
     /// The events.
     pub arrivals: Vec<Arrival>,
-    /// Where each comes from, or empty: all stand alone.
+    /// Where each comes from, or empty: all stand alone. A copy comes from where its original does.
     pub origins: Vec<Origin>,
+    /// By arrival the ordinal of the event it is the same as: of a copy that of its original in the same cell, else its own. Or
+    /// empty: none is a copy.
+    pub originals: Vec<u32>,
 }
 
 impl Bin {
@@ -84,10 +87,19 @@ impl Bin {
         self.origins.get(index).copied().unwrap_or(Origin::Alone)
     }
 
+    /// The ordinal of the event whose key and content the event at `index` has: its own, unless it is sent again on purpose. What
+    /// is drawn for an event's identity is drawn for this ordinal; the stamp alone tells a copy from its original.
+    #[inline]
+    pub fn original(&self, index: usize) -> u32 {
+        let own = || self.arrivals[index].ordinal;
+        self.originals.get(index).copied().unwrap_or_else(own)
+    }
+
     /// Empties it.
     pub fn clear(&mut self) {
         self.arrivals.clear();
         self.origins.clear();
+        self.originals.clear();
     }
 }
 
