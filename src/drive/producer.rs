@@ -79,6 +79,8 @@ pub(super) struct ProducerParts {
     pub(super) partitions: Vec<u32>,
     /// By event, whether its records can be told from others: only those take part in the ledger.
     pub(super) stamped: Vec<bool>,
+    /// By event, the bytes from which on a value may be refused for its size; `None`: none is oversized on purpose.
+    pub(super) oversized: Vec<Option<usize>>,
     pub(super) reports: Sender<Report>,
     pub(super) news: Sender<ProducerNews>,
 }
@@ -194,8 +196,14 @@ impl<C: Clock> ProducerLoop<C> {
                 return;
             };
             let Due { id, due_ns, .. } = due;
-            let rendered =
-                renderer.render(due.event, id, due_ns, &due.origin, self.outbox.buffer());
+            let rendered = renderer.render_copy(
+                due.event,
+                id,
+                due.original,
+                due_ns,
+                &due.origin,
+                self.outbox.buffer(),
+            );
             let key_bytes = rendered.key.as_ref().map_or(0, |key| key.len() as u32);
             let token = self.in_flight.insert(Entry {
                 id,
@@ -205,7 +213,10 @@ impl<C: Clock> ProducerLoop<C> {
                 topic: rendered.topic,
                 partition: rendered.partition,
                 key_bytes,
-                value_bytes: rendered.value.len() as u32,
+                value_bytes: rendered
+                    .value
+                    .as_ref()
+                    .map_or(0, |value| value.len() as u32),
             });
             if !unthrottled {
                 recorder.due(due_ns);
@@ -297,6 +308,12 @@ impl<C: Clock> ProducerLoop<C> {
             ),
             Outcome::Failed(failure) => {
                 recorder.failed(entry.event, due_ns, acked_ns, failure);
+                let from = self.parts.oversized[usize::from(entry.event)];
+                if from.is_some_and(|from| entry.value_bytes as usize >= from)
+                    && self.parts.client.is_too_large(failure)
+                {
+                    recorder.refused(entry.event, due_ns);
+                }
                 if !self.failures.contains(&failure) {
                     self.failures.push(failure);
                 }

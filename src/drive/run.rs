@@ -338,6 +338,7 @@ impl Stage {
                         .iter()
                         .map(|event| event.stamp != StampPlace::None)
                         .collect(),
+                    oversized: oversized(scenario, flow),
                     reports: self.reports.clone(),
                     news: self.producer_news.0.clone(),
                 };
@@ -411,6 +412,16 @@ impl Stage {
             incomplete,
         }
     }
+}
+
+/// By event, how large the values are that a flow makes oversized on purpose, at least.
+pub(super) fn oversized(scenario: &Scenario, flow: usize) -> Vec<Option<usize>> {
+    let of_flow = scenario.flows[flow].defects.oversized;
+    let sizes = scenario.events.iter().map(|event| {
+        let both = [of_flow, event.defects.oversized].into_iter().flatten();
+        both.map(|oversized| oversized.size).min()
+    });
+    sizes.collect()
 }
 
 /// The name of a producer thread; the health judge exempts threads by it.
@@ -525,7 +536,7 @@ impl Watch {
     /// The share of failed events among those that ended in the last five seconds.
     fn error_share(&mut self, figures: &LiveFigures) -> Option<f64> {
         let looks = (Duration::from_secs(5).as_millis() / LOOK.as_millis()) as usize;
-        let failed = figures.account.failed;
+        let failed = figures.account.failed - figures.refused.min(figures.account.failed);
         let now = (failed, failed + figures.account.acknowledged);
         self.ended.push_back(now);
         if self.ended.len() > looks {

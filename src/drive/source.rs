@@ -17,6 +17,8 @@ pub(super) struct Due {
     pub(super) id: Identity,
     /// Index in the scenario.
     pub(super) event: u16,
+    /// The ordinal of the event whose content it has.
+    pub(super) original: u32,
     pub(super) due_ns: u64,
     pub(super) origin: Origin,
 }
@@ -126,6 +128,7 @@ impl Scheduled {
             return None;
         }
         let origin = self.held.origin(self.next);
+        let original = self.held.original(self.next);
         self.next += 1;
         Some(Due {
             id: Identity {
@@ -135,6 +138,7 @@ impl Scheduled {
                 ordinal: arrival.ordinal,
             },
             event: arrival.event,
+            original,
             due_ns: arrival.due_ns,
             origin,
         })
@@ -233,6 +237,7 @@ impl Unthrottled {
         Some(Due {
             id,
             event: self.mix.event(id),
+            original: ordinal,
             due_ns: now_ns,
             origin: Origin::Alone,
         })

@@ -32,6 +32,7 @@ struct ProducerCell {
     unsent: AtomicU64,
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    refused: AtomicU64,
     unresolved: AtomicU64,
     unrendered: AtomicU64,
     oldest_due_ns: AtomicU64,
@@ -99,6 +100,8 @@ pub struct Waiting {
 pub struct LiveFigures {
     /// What became of the events so far. `planned` includes those due that their thread has not come to yet.
     pub account: Account,
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub refused: u64,
     /// How long the oldest event that waits has waited, in nanoseconds; `None`: none waits.
     pub oldest_wait_ns: Option<u64>,
 }
@@ -158,6 +161,7 @@ impl Live {
     /// The figures of a flow, or of all flows together.
     pub fn figures(&self, now_ns: u64, flow: Option<usize>) -> LiveFigures {
         let mut account = Account::default();
+        let mut refused = 0;
         let mut oldest = NONE;
         for cell in lock(&self.producers).iter() {
             if flow.is_some_and(|flow| flow != cell.flow) {
@@ -173,10 +177,12 @@ impl Live {
                 failed: read(&cell.failed),
                 unresolved: read(&cell.unresolved),
             };
+            refused += read(&cell.refused);
             oldest = oldest.min(read(&cell.oldest_due_ns));
         }
         LiveFigures {
             account,
+            refused,
             oldest_wait_ns: (oldest != NONE).then(|| now_ns.saturating_sub(oldest)),
         }
     }
@@ -218,7 +224,7 @@ impl LiveProducer {
     pub(super) fn tell(
         &self,
         now_ns: u64,
-        account: &Account,
+        (account, refused): (&Account, u64),
         waiting: Waiting,
         recent: &WindowHistogram,
     ) {
@@ -232,6 +238,7 @@ impl LiveProducer {
         cell.acknowledged
             .store(account.acknowledged, Ordering::Relaxed);
         cell.failed.store(account.failed, Ordering::Relaxed);
+        cell.refused.store(refused, Ordering::Relaxed);
         cell.unresolved.store(account.unresolved, Ordering::Relaxed);
         cell.oldest_due_ns
             .store(waiting.oldest_due_ns.unwrap_or(NONE), Ordering::Relaxed);

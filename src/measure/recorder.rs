@@ -155,6 +155,13 @@ impl Recorder {
         of_partition.bytes += value_bytes;
     }
 
+    /// It was refused for its size, which was made too large on purpose: told of beside [`failed`](Recorder::failed).
+    pub fn refused(&mut self, event: u16, due_ns: u64) {
+        let place = usize::from(self.event_places[usize::from(event)]);
+        self.phase(due_ns).events[place].refused += 1;
+        self.due.at(second_of(due_ns)).events[place].refused += 1;
+    }
+
     /// It was refused or timed out.
     pub fn failed(&mut self, event: u16, due_ns: u64, at_ns: u64, failure: Failure) {
         let place = usize::from(self.event_places[usize::from(event)]);
@@ -199,7 +206,8 @@ impl Recorder {
 
     /// Tells the live figures; about five times a second.
     pub fn live(&mut self, now_ns: u64, to: &LiveProducer, waiting: Waiting) {
-        to.tell(now_ns, &self.account(), waiting, &self.recent);
+        let refused = self.phases[0].refused() + self.phases[1].refused();
+        to.tell(now_ns, (&self.account(), refused), waiting, &self.recent);
         self.recent.clear();
     }
 

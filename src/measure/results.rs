@@ -32,6 +32,7 @@ impl FlowResult {
         let (response, service, send_delay) = latencies(&all, unthrottled);
         FlowResult {
             account,
+            refused: all.refused(),
             offered_per_s: per_s(account.planned),
             achieved_per_s: per_s(during_load),
             bytes,
@@ -44,6 +45,7 @@ impl FlowResult {
                 let account = totals.warm.account();
                 WarmResult {
                     account,
+                    refused: totals.warm.refused(),
                     response,
                     service,
                     send_delay,
@@ -76,6 +78,7 @@ impl Collected {
                 if flow.unthrottled {
                     // It has no response time, so it does not lie beyond any either.
                     sum.failed -= of_flow.failed;
+                    sum.refused -= of_flow.refused;
                     sum.unresolved -= of_flow.unresolved;
                 } else {
                     *timed = true;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::line::is_zero;
 use super::machine::Machine;
 use super::summary::Summary;
 use super::window::PartitionCount;
@@ -195,6 +196,9 @@ pub struct SloWindowsResult {
 pub struct FlowResult {
     /// What became of its events.
     pub account: Account,
+    /// Of the failed ones, those oversized on purpose that the cluster refused for their size: no SLO counts them. Left out when 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Events due per second of load.
     pub offered_per_s: f64,
     /// Events acknowledged during the load, per second of it.
@@ -223,6 +227,8 @@ pub struct FlowResult {
 #[allow(missing_docs, reason = "the fields are those of `FlowResult`")]
 pub struct WarmResult {
     pub account: Account,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Summary>,
     pub service: Summary,

@@ -101,6 +101,7 @@ fn flow_line(unthrottled: bool, due: &DueWindow, during: &DuringWindow) -> FlowL
         lost: account.lost,
         acknowledged: account.acknowledged,
         failed: account.failed,
+        refused: due.refused(),
         unresolved: account.unresolved,
         queue_full: due.queue_full,
         during: FlowDuring {
@@ -120,6 +121,7 @@ fn add_event(line: &mut EventLine, due: &DueWindow, during: &DuringWindow, place
     if let Some(event) = due.events.get(place) {
         line.acknowledged += event.acknowledged;
         line.failed += event.failed;
+        line.refused += event.refused;
         line.unresolved += event.unresolved;
         line.response.merge(&event.response);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::blanks::Refused;
 use super::field::escape;
 use super::pen::SLACK;
 use super::problem::{Place, Problem, nearest};
@@ -27,11 +28,11 @@ pub(super) struct Origins {
     pub text: Vec<usize>,
 }
 
-/// Compiles a template. `None` when there were problems.
+/// Compiles a template. `None` when there were problems. `refused`: blanks that its event can't have.
 pub(super) fn compile(
     source: &TemplateText,
     mode: Mode,
-    (pools, kit): (&[Pool], &Kit),
+    (pools, kit, refused): (&[Pool], &Kit, &[Refused]),
     problems: &mut Vec<Problem>,
 ) -> Option<Compiled> {
     let before = problems.len();
@@ -41,6 +42,7 @@ pub(super) fn compile(
         mode,
         pools,
         kit,
+        refused,
         problems,
         template: Template::default(),
         origins: Origins::default(),
@@ -101,9 +103,6 @@ pub(super) fn with_parents(pools: impl IntoIterator<Item = usize>, kit: &Kit) ->
 
 /// What each built-in blank takes, as its mistakes are answered.
 const USAGE: [(&str, &str); 11] = [
-    ("session", "nothing more: `{{session}}`"),
-    ("device", "nothing more: `{{device}}`"),
-    ("batch", "nothing more: `{{batch}}`"),
     ("uuid", "nothing more: `{{uuid}}`"),
     ("now", "nothing more: `{{now}}`"),
     ("now_ms", "nothing more: `{{now_ms}}`"),
@@ -120,6 +119,9 @@ const USAGE: [(&str, &str); 11] = [
         "pad",
         "a number of bytes, at most 10,000,000: `{{pad 400}}`",
     ),
+    ("session", "nothing more: `{{session}}`"),
+    ("device", "nothing more: `{{device}}`"),
+    ("batch", "nothing more: `{{batch}}`"),
     (
         "#lines",
         "how many there are on average, from 1 to 1000: `{{#lines 2.87}} ... {{/lines}}`",
@@ -136,6 +138,7 @@ struct Compiler<'a> {
     mode: Mode,
     pools: &'a [Pool],
     kit: &'a Kit,
+    refused: &'a [Refused],
     problems: &'a mut Vec<Problem>,
     template: Template,
     origins: Origins,
@@ -202,6 +205,9 @@ impl Compiler<'_> {
     fn blank(&mut self, blank: &Blank) {
         let name = blank.words[0].text.as_str();
         let rest = &blank.words[1..];
+        if let Some((_, why)) = self.refused.iter().find(|(refused, _)| *refused == name) {
+            return self.problem(blank.words[0].at.clone(), why.clone(), None);
+        }
         let op = match name {
             "#lines" => return self.open_lines(blank),
             "/lines" => return self.close_lines(blank),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::belonging::Pools;
-use super::blanks::{unfilled, unfilled_key};
+use super::blanks::{Refused, refused, refused_key};
 use super::calendar::Calendar;
 use super::compile::{Compiled, compile, with_parents};
 use super::defect::{self, Chances};
@@ -168,12 +168,14 @@ fn plan(
 ) -> Option<EventPlan> {
     let event = &scenario.events[number];
     // All is compiled before anything may end it: all problems at once.
-    problems.extend(unfilled_key(scenario, number));
-    let value = value(number, scenario, kit, problems);
+    let refused = refused(scenario, number);
+    problems.extend(refused_key(scenario, number, &refused));
+    let context = (scenario, kit, refused.as_slice());
+    let value = value(event, context, problems);
     let headers: Vec<Option<(String, Template)>> = event
         .headers
         .iter()
-        .map(|(name, text)| header(number, (name, text), (scenario, kit), problems))
+        .map(|(name, text)| header(event, (name, text), context, problems))
         .collect();
     let (value, headers) = (value?, headers.into_iter().collect::<Option<Vec<_>>>()?);
     let pools = event.key.parts.iter().filter_map(|part| match part {
@@ -198,17 +200,17 @@ fn plan(
     })
 }
 
+/// What events are compiled in: the scenario, what its templates share, and the blanks that the event at hand can't have.
+type Context<'a> = (&'a Scenario, &'a Kit, &'a [Refused]);
+
 fn value(
-    number: usize,
-    scenario: &Scenario,
-    kit: &Kit,
+    event: &Event,
+    (scenario, kit, refused): Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<ValuePlan> {
-    let event = &scenario.events[number];
     match &event.value {
         Value::Template(text) => {
-            let compiled = compile(text, Mode::Json, (&scenario.pools, kit), problems)?;
-            problems.extend(unfilled(scenario, number, (&compiled, text)));
+            let compiled = compile(text, Mode::Json, (&scenario.pools, kit, refused), problems)?;
             if let Err(problem) = prove(&compiled, text, event.stamp, kit) {
                 problems.push(problem);
                 return None;
@@ -259,16 +261,12 @@ fn without_stamp(size: usize, stamp_len: usize, ratio: f64) -> f64 {
 }
 
 fn header(
-    number: usize,
+    event: &Event,
     (name, text): (&String, &TemplateText),
-    (scenario, kit): (&Scenario, &Kit),
+    (scenario, kit, refused): Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<(String, Template)> {
-    let event = &scenario.events[number];
-    let compiled = compile(text, Mode::Plain, (&scenario.pools, kit), problems);
-    if let Some(compiled) = &compiled {
-        problems.extend(unfilled(scenario, number, (compiled, text)));
-    }
+    let compiled = compile(text, Mode::Plain, (&scenario.pools, kit, refused), problems);
     let wrong = if name.len() > usize::from(u16::MAX) {
         "a header's name has at most 65,535 bytes".to_owned()
     } else if name == stamp::HEADER && event.stamp == StampPlace::Header {

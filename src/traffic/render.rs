@@ -42,13 +42,27 @@ impl Renderer {
         origin: &Origin,
         buffer: &mut Vec<u8>,
     ) -> Rendered {
+        self.render_copy(event, id, id.ordinal, due_ns, origin, buffer)
+    }
+
+    /// The same with the key and the content of another event of the same cell and origin, which has the ordinal `original`: an
+    /// event that is sent again on purpose. The stamp is its own.
+    #[inline]
+    pub fn render_copy(
+        &mut self,
+        event: u16,
+        id: Identity,
+        original: u32,
+        due_ns: u64,
+        origin: &Origin,
+        buffer: &mut Vec<u8>,
+    ) -> Rendered {
         let event = usize::from(event);
         let traffic = &*self.traffic;
         let flow = &traffic.flows[usize::from(id.flow)];
-        // A copy says what its original says.
-        let original = match origin {
-            Origin::Copy { of } => Identity { ordinal: *of, ..id },
-            _ => id,
+        let original = Identity {
+            ordinal: original,
+            ..id
         };
         let (owner, mut rng) = if flow.draws.is_plain(due_ns) {
             (None, event_stream(traffic.seed, original))

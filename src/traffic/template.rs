@@ -203,7 +203,7 @@ impl Names {
     pub(super) fn of(origin: &Origin) -> Names {
         let (mut session, mut device, mut batch) = (0, 0, 0);
         match origin {
-            Origin::Alone | Origin::Copy { .. } => {}
+            Origin::Alone => {}
             Origin::Batch { batch: of, .. } => batch = *of,
             Origin::Device { device: of } => device = *of,
             Origin::Step(step) => (session, batch) = (step.session, step.batch),

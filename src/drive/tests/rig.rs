@@ -8,6 +8,7 @@ use crate::clock::{Clock, NS_PER_S, Tick, Virtual};
 use crate::drive::consumer::{Assignments, ConsumerLoop, ConsumerParts};
 use crate::drive::control::Control;
 use crate::drive::producer::{ProducerLoop, ProducerParts, ProducerReport};
+use crate::drive::run::oversized;
 use crate::drive::source::{Scheduled, Source, Unthrottled};
 use crate::measure::account::Account;
 use crate::measure::collect::Report;
@@ -85,6 +86,7 @@ pub fn cluster() -> SimSpec {
         service: Service::Constant(1_000),
         round_trip_ns: MS,
         queue: 1 << 30,
+        largest: usize::MAX,
         pauses: Vec::new(),
         faults: Vec::new(),
     }
@@ -124,6 +126,9 @@ impl Producer for Client {
     }
     fn failure_name(&self, failure: Failure) -> String {
         self.sim.failure_name(failure)
+    }
+    fn is_too_large(&self, failure: Failure) -> bool {
+        self.sim.is_too_large(failure)
     }
 }
 
@@ -230,6 +235,7 @@ impl Rig {
                 .iter()
                 .map(|e| e.stamp != StampPlace::None)
                 .collect(),
+            oversized: oversized(scenario, 0),
             reports: reports.clone(),
             news: channel().0,
         };
@@ -392,7 +398,7 @@ pub fn ours(sim: &Sim, topic: u16, partition: u32) -> Vec<(i64, Identity, Arc<Re
         let header = traffic::headers(&record.headers)
             .find(|(name, _)| *name == stamp::HEADER)
             .map(|(_, value)| value.to_vec());
-        let (key, value) = (record.key.as_deref(), Some(&*record.value));
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
         match stamp::check(RUN_TAG, key, value, header.as_deref()) {
             Checked::Ours(stamp) => Some((offset, stamp.id, record)),
             Checked::Corrupt | Checked::Foreign => None,
