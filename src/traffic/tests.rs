@@ -156,7 +156,7 @@ fn due(id: Identity) -> u64 {
     u64::from(id.bin) * 100_000_000 + u64::from(id.ordinal) * 1000
 }
 
-/// Renders an event by itself; its key, value and the rest.
+/// Renders the first event by itself; its key, value and the rest.
 fn render(renderer: &mut Renderer, ordinal: u32) -> (Rendered, Vec<u8>) {
     render_of(renderer, 0, ordinal, &Origin::Alone)
 }
@@ -223,7 +223,7 @@ fn bytes_are_pinned() {
     let mut renderer = compiled(&scenario);
     let shown: Vec<String> = (0..5)
         .map(|ordinal| {
-            let event = u16::from(ordinal < 2);
+            let event = u16::from(ordinal < 3);
             let (rendered, buffer) = render_of(&mut renderer, event, ordinal, &Origin::Alone);
             let bytes = &buffer
                 [rendered.value.clone().unwrap().start - rendered.key.map_or(0, |key| key.len())..];
