@@ -14,7 +14,7 @@ use super::abort::{AbortWatch, Reading};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
 use super::control::Control;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
-use super::source::{Scheduled, Source, Unthrottled};
+use super::source::Source;
 use super::threads;
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick, wall_now};
 use crate::measure::client_stats::ClientFigures;
@@ -27,8 +27,8 @@ use crate::measure::recorder::Recorder;
 use crate::measure::sampler::Sampler;
 use crate::measure::second::SecondSample;
 use crate::measure::shape::RunShape;
-use crate::scenario::{Arrivals, Scenario, StampPlace};
-use crate::schedule::{FlowSchedule, Mix, Shards};
+use crate::scenario::{Scenario, StampPlace};
+use crate::schedule::FlowSchedule;
 use crate::target::{Failure, Target, TargetError};
 use crate::traffic::{Renderer, Traffic};
 
@@ -304,22 +304,7 @@ impl Stage {
         );
         for (flow, of) in scenario.flows.iter().enumerate() {
             for index in 0..of.producers {
-                let shards = Shards {
-                    first: index as u16,
-                    step: of.producers as u16,
-                    end: scenario.shards,
-                };
-                let source = match of.arrivals {
-                    Arrivals::Unthrottled => Source::Unthrottled(Unthrottled::new(
-                        Mix::new(scenario, flow),
-                        flow as u16,
-                        shards.first,
-                        run_ns,
-                    )),
-                    _ => {
-                        Source::Scheduled(Scheduled::new(flow as u16, &job.schedules[flow], shards))
-                    }
-                };
+                let source = Source::new(scenario, flow, index, &job.schedules[flow]);
                 let parts = ProducerParts {
                     flow,
                     index,

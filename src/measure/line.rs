@@ -11,7 +11,7 @@
 //!              queue_full                                               some of them waited for room in the client's queue
 //!              during { sent acknowledged failed bytes key_bytes }       in this second, whenever they were due
 //!              response service send_delay                              histograms of the events that came due in this second;
-//!                                                                       response and send_delay are null for unthrottled flows
+//!                                                                       response and send_delay are null outside the open model
 //! events     by name: acknowledged failed refused unresolved, during { acknowledged bytes key_bytes }, response
 //! consume    by group: end_to_end, negative (of the events that came due in this second),
 //!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled)

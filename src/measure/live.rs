@@ -187,7 +187,7 @@ impl Live {
         }
     }
 
-    /// A quantile of the response times (of unthrottled flows: service times) that came in during the last [`RECENT_S`]
+    /// A quantile of the response times (outside the open model: service times) that came in during the last [`RECENT_S`]
     /// seconds, in microseconds, of a flow or of all together. `None`: none came in.
     pub fn quantile_us(&self, now_ns: u64, flow: Option<usize>, q: f64) -> Option<u64> {
         self.recent(now_ns, flow).quantile_us(q, 0)
@@ -294,7 +294,7 @@ mod tests {
         };
         a.tell(
             0,
-            &account,
+            (&account, 0),
             Waiting {
                 oldest_due_ns: Some(300),
                 unrendered: 2,
@@ -303,7 +303,7 @@ mod tests {
         );
         b.tell(
             0,
-            &account,
+            (&account, 0),
             Waiting {
                 oldest_due_ns: Some(100),
                 unrendered: 0,
@@ -317,7 +317,7 @@ mod tests {
         );
         let first = live.figures(1_000, Some(0));
         assert_eq!((first.backlog(), first.oldest_wait_ns), (7, Some(700)));
-        a.tell(0, &account, Waiting::default(), &times(&[]));
+        a.tell(0, (&account, 0), Waiting::default(), &times(&[]));
         assert_eq!(live.figures(1_000, Some(0)).oldest_wait_ns, None);
     }
 
@@ -330,7 +330,7 @@ mod tests {
             // Times tell their second: 100 µs in second 0, 200 µs in second 1, ...
             a.tell(
                 second * NS_PER_S,
-                &none,
+                (&none, 0),
                 Waiting::default(),
                 &times(&[(second + 1) * 100]),
             );

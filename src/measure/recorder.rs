@@ -19,10 +19,10 @@ use crate::target::Failure;
 /// [`sent`](Recorder::sent) and one of [`acknowledged`](Recorder::acknowledged), [`failed`](Recorder::failed) and
 /// [`unresolved`](Recorder::unresolved).
 ///
-/// For an unthrottled flow nothing is due: pass the instant of sending as due. Response time and send delay are then not recorded.
+/// For a flow that is not of the open model nothing is due: pass the instant of sending as due. Response time and send delay are then not recorded.
 pub struct Recorder {
     flow: usize,
-    /// False for unthrottled flows.
+    /// True in the open model.
     has_due: bool,
     /// For each event of the scenario, its place among those of the flow.
     event_places: Vec<u16>,
@@ -54,7 +54,7 @@ impl Recorder {
         let (partition_starts, partitions) = shape.partition_starts();
         Recorder {
             flow,
-            has_due: !of.unthrottled,
+            has_due: of.model.has_due(),
             event_places,
             partition_starts,
             warm_from_ns: shape.warm_from_ns(),
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
     use crate::clock::NS_PER_S;
     use crate::measure::live::Live;
-    use crate::measure::shape::{FlowShape, TopicShape};
+    use crate::measure::shape::{FlowShape, Model, TopicShape};
     use crate::rng::{Purpose, stream};
     use rand::RngExt as _;
 
@@ -285,12 +285,12 @@ mod tests {
                 FlowShape {
                     name: "shoppers".into(),
                     events: vec![2, 0],
-                    unthrottled: false,
+                    model: Model::Open,
                 },
                 FlowShape {
                     name: "flood".into(),
                     events: vec![1],
-                    unthrottled: true,
+                    model: Model::Unthrottled,
                 },
             ],
             events: vec!["view".into(), "bulk".into(), "order".into()],

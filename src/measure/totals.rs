@@ -36,7 +36,7 @@ pub struct EventTotals {
     pub bytes: u64,
     /// Bytes of the keys of the acknowledged ones.
     pub key_bytes: u64,
-    /// Acknowledged − due. Empty for unthrottled flows.
+    /// Acknowledged − due. Empty outside the open model.
     pub response: TotalHistogram,
 }
 

@@ -131,3 +131,112 @@ impl Pools {
         low
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+    use crate::scenario::Skew;
+
+    /// Merchants, their products, and the products' variants.
+    fn pools(merchants: u64, products: u64, variants: u64, skew: Skew) -> Pools {
+        Pools::new(vec![
+            (Pool::new(merchants, Skew::LogNormal(2.5)), None),
+            (Pool::new(products, skew), Some(0)),
+            (Pool::new(variants, skew), Some(1)),
+        ])
+    }
+
+    const SKEWS: [Skew; 4] = [
+        Skew::Uniform,
+        Skew::Zipf(0.9),
+        Skew::LogNormal(1.9),
+        Skew::Hot {
+            share: 0.8,
+            of: 0.2,
+        },
+    ];
+
+    #[test]
+    fn every_id_belongs_to_whom_it_is_drawn_for() {
+        for skew in SKEWS {
+            let pools = pools(300, 2_000, 5_000, skew);
+            let mut next = 1;
+            for merchant in 1..=300 {
+                let range = pools.range(1, 0, merchant);
+                assert_eq!((range.before + 1, range.len > 0), (next, true), "no gap");
+                next += range.len;
+                for id in range.before + 1..next {
+                    assert_eq!(pools.owner(1, id, 0), Some(merchant));
+                }
+            }
+            assert_eq!(next, 2_001, "all are owned");
+            let mut rng = stream(1, Purpose::Test, 0, 0);
+            for _ in 0..2_000 {
+                let merchant = pools.pick(0, None, &mut rng);
+                let product = pools.pick(1, Some(merchant), &mut rng);
+                let variant = pools.pick(2, Some(product), &mut rng);
+                assert_eq!(pools.owner(1, product, 0), Some(merchant));
+                assert_eq!(pools.owner(2, variant, 1), Some(product));
+                assert_eq!(pools.owner(2, variant, 0), Some(merchant));
+            }
+            assert_eq!(pools.owner(0, 1, 2), None);
+        }
+    }
+
+    #[test]
+    fn heavier_parents_own_more() {
+        let pools = pools(10_000, 1_800_000, 1_800_000, Skew::Uniform);
+        let owned: Vec<u64> = (1..=10_000).map(|id| pools.range(1, 0, id).len).collect();
+        // One each, and of the other 1,790,000 their share, rounded.
+        for id in [1, 10, 100, 5_000, 10_000] {
+            let share = 1.0 + 1_790_000.0 * pools.share(0, id);
+            assert!((owned[id as usize - 1] as f64 - share).abs() <= 1.0, "{id}");
+        }
+        assert!(owned[0] > 1_000 * owned[9_999], "{owned:?}");
+    }
+
+    /// Chi-square over all ids of a child.
+    #[test]
+    fn picks_follow_the_shares() {
+        for (seed, skew) in SKEWS.into_iter().enumerate() {
+            let pools = pools(20, 400, 400, skew);
+            let shares: Vec<f64> = (1..=400).map(|id| pools.share(1, id)).collect();
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            assert_eq!((pools.share(1, 0), pools.share(1, 401)), (0.0, 0.0));
+            let picks = 1_000_000;
+            let mut counts = vec![0u64; 401];
+            let mut rng = stream(seed as u64, Purpose::Test, 1, 0);
+            for _ in 0..picks {
+                let merchant = pools.pick(0, None, &mut rng);
+                counts[pools.pick(1, Some(merchant), &mut rng) as usize] += 1;
+            }
+            let expected = shares.iter().map(|share| share * f64::from(picks));
+            let (mut chi, mut ids) = (0.0, 0);
+            for (expected, &count) in expected.zip(&counts[1..]).filter(|(e, _)| *e >= 5.0) {
+                chi += (count as f64 - expected).powi(2) / expected;
+                ids += 1;
+            }
+            // Mean `ids`, sd sqrt(2 · ids); 4 sd.
+            let off = (chi - f64::from(ids)).abs();
+            assert!(
+                off < 4.0 * f64::from(2 * ids).sqrt(),
+                "{skew:?}: {chi} of {ids}"
+            );
+        }
+    }
+
+    /// All products together are as unevenly picked as if they belonged to nobody: the top 1 % get Φ(1.9 - 2.326) = 0.335.
+    #[test]
+    fn belonging_keeps_a_log_normal_skew() {
+        let pools = pools(300, 100_000, 100_000, Skew::LogNormal(1.9));
+        let mut shares: Vec<f64> = (1..=100_000).map(|id| pools.share(1, id)).collect();
+        shares.sort_by(|a, b| b.total_cmp(a));
+        let top: f64 = shares[..1_000].iter().sum();
+        // The smallest merchants' few products deviate: 0.33 and not 0.335, and far from the 0.01 of equal ones.
+        assert!((top - 0.335).abs() < 0.02, "{top}");
+        let median = shares[50_000] * 100_000.0;
+        // exp(-1.9² / 2) = 0.1645.
+        assert!((median - 0.1645).abs() < 0.02, "{median}");
+    }
+}

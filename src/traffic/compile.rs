@@ -28,11 +28,11 @@ pub(super) struct Origins {
     pub text: Vec<usize>,
 }
 
-/// Compiles a template. `None` when there were problems. `refused`: blanks that its event can't have.
+/// Compiles a template. `None` when there were problems. `unfit`: blanks that its event can't have.
 pub(super) fn compile(
     source: &TemplateText,
     mode: Mode,
-    (pools, kit, refused): (&[Pool], &Kit, &[Refused]),
+    (pools, kit, unfit): (&[Pool], &Kit, &[Refused]),
     problems: &mut Vec<Problem>,
 ) -> Option<Compiled> {
     let before = problems.len();
@@ -42,7 +42,7 @@ pub(super) fn compile(
         mode,
         pools,
         kit,
-        refused,
+        unfit,
         problems,
         template: Template::default(),
         origins: Origins::default(),
@@ -138,7 +138,7 @@ struct Compiler<'a> {
     mode: Mode,
     pools: &'a [Pool],
     kit: &'a Kit,
-    refused: &'a [Refused],
+    unfit: &'a [Refused],
     problems: &'a mut Vec<Problem>,
     template: Template,
     origins: Origins,
@@ -205,7 +205,7 @@ impl Compiler<'_> {
     fn blank(&mut self, blank: &Blank) {
         let name = blank.words[0].text.as_str();
         let rest = &blank.words[1..];
-        if let Some((_, why)) = self.refused.iter().find(|(refused, _)| *refused == name) {
+        if let Some((_, why)) = self.unfit.iter().find(|(unfit, _)| *unfit == name) {
             return self.problem(blank.words[0].at.clone(), why.clone(), None);
         }
         let op = match name {

@@ -1,5 +1,8 @@
 //! Whole events: bytes, errors, and that nothing panics.
 
+mod defects;
+mod origins;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
