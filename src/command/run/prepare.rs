@@ -357,13 +357,13 @@ impl Draft<'_> {
         let mut renderer = Renderer::new(Arc::clone(self.traffic));
         let mut topics = vec![Some((0.0, 0.0)); self.scenario.topics.len()];
         for (flow, schedule) in self.scenario.flows.iter().zip(self.schedules) {
-            for (event, share) in &flow.mix {
+            for (event, _) in &flow.mix {
                 let sum = &mut topics[self.scenario.events[*event].topic];
                 if !flow.arrivals.has_due() {
                     *sum = None;
                 }
                 if let Some((records, bytes)) = sum {
-                    let count = schedule.curve().total() * share;
+                    let count = schedule.event_curve(*event).total();
                     *records += count;
                     *bytes += count * renderer.mean_bytes(*event);
                 }

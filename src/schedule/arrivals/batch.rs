@@ -135,6 +135,27 @@ impl Campaigns {
         }
     }
 
+    /// The batches that are listed, by when they begin: the number of each, and what comes of it. `None` if they are drawn.
+    pub fn listed(&self) -> Option<Vec<(u32, Even)>> {
+        let Starts::Listed(listed) = &self.starts else {
+            return None;
+        };
+        let parts = listed.iter().map(|begun| {
+            let part = Even {
+                from: begun.at_ns as f64 / 1e9,
+                to: (begun.at_ns + self.within_ns) as f64 / 1e9,
+                events: begun.size as f64,
+            };
+            (begun.number, part)
+        });
+        Some(parts.collect())
+    }
+
+    /// Within which time a batch comes, in real seconds.
+    pub fn within(&self) -> f64 {
+        self.within_ns as f64 / 1e9
+    }
+
     /// How many bins a batch reaches beyond the one it begins in, at most.
     fn reach(&self) -> i64 {
         bin_of(self.within_ns) + 1

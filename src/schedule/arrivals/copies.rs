@@ -53,6 +53,11 @@ impl Copies {
         self.shares.get(event).copied().unwrap_or(0.0)
     }
 
+    /// How often an event is sent on average: once, or twice.
+    pub fn sent(&self, event: u16) -> f64 {
+        1.0 + self.share(usize::from(event))
+    }
+
     /// Puts the copies into a bin that has none yet: each right behind its original, due with it in its shard, under the next
     /// ordinal. Whether an event has a copy depends on its place in the cell before.
     pub fn add(&self, flow: u16, bin: u32, out: &mut Bin, scratch: &mut Scratch) {

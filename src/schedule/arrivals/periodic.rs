@@ -175,7 +175,7 @@ impl Devices {
         let peaks = self.run_ns / self.every_ns;
         let jitter = self.jitter_ns.max(SHARPEST_NS / 2);
         if !self.aligned || peaks > MOST_PEAKS || 2 * jitter >= self.every_ns {
-            return below_one(share).times(self.count as f64 / every);
+            return below_one(share).scaled(self.count as f64 / every);
         }
         let (end, jitter) = (share.end(), jitter as f64 / 1e9);
         let reports = (0..=peaks + 1).map(|k| {
