@@ -34,12 +34,14 @@ mod permutation;
 mod shape;
 mod smooth;
 mod split;
+mod think;
 mod times;
 
 pub use arrivals::{Cells, FlowSchedule};
 pub use curve::Curve;
 pub use mix::Mix;
 pub use origin::{Draw, HELD, Origin, Step};
+pub use think::Users;
 
 /// The length of a bin: real nanoseconds.
 pub const BIN_NS: u64 = 100_000_000;
