@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::scenario::Overrides;
-use crate::scenario::quantity::{Lapse, Rate};
+use crate::scenario::quantity::{Count, Lapse, Rate};
 
 /// What comes before the name of every topic, unless said otherwise.
 pub const TOPIC_PREFIX: &str = "highwater.";
@@ -63,6 +63,8 @@ pub enum Color {
 pub enum Command {
     /// Replay a scenario against a cluster, judge it, write a run folder
     Run(Box<RunArgs>),
+    /// Show what would be sent, without a cluster
+    Plan(Box<PlanArgs>),
     /// List the built-in scenarios, or print one to copy and edit
     Scenarios(ScenariosArgs),
     /// List the topics and groups this tool left on a cluster, and delete them after asking
@@ -91,8 +93,9 @@ pub struct ClusterArgs {
 /// Flags of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Path of a scenario file, or name of a built-in one (`highwater scenarios`)
-    pub scenario: String,
+    /// What is sent.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
 
     /// Which cluster.
     #[command(flatten)]
@@ -122,6 +125,35 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
     pub max_rate: Option<Rate>,
 
+    /// Name of this run, in stamps, groups and the run file [default: made up]
+    #[arg(long, value_name = "ID", value_parser = run_id, help_heading = "Result")]
+    pub run_id: Option<String>,
+
+    /// Run folder; must not exist [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIR", help_heading = "Result")]
+    pub out: Option<PathBuf>,
+
+    /// What goes to standard output at the end
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Result"
+    )]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Result")]
+    json: bool,
+}
+
+/// Which scenario, and what the command line changes in it.
+#[derive(Clone, Debug, Args)]
+pub struct ScenarioArgs {
+    /// Path of a scenario file, or name of a built-in one (`highwater scenarios`)
+    #[arg(value_name = "SCENARIO")]
+    pub name: String,
+
     /// Multiply every rate by this
     #[arg(long, value_name = "X", value_parser = positive, allow_negative_numbers = true, help_heading = "Scenario")]
     pub scale: Option<f64>,
@@ -149,27 +181,6 @@ pub struct RunArgs {
     /// Override a field, as in topic.orders.partitions=24; repeatable
     #[arg(long, value_name = "PATH=VALUE", help_heading = "Scenario")]
     pub set: Vec<String>,
-
-    /// Name of this run, in stamps, groups and the run file [default: made up]
-    #[arg(long, value_name = "ID", value_parser = run_id, help_heading = "Result")]
-    pub run_id: Option<String>,
-
-    /// Run folder; must not exist [default: runs/NAME-TIME]
-    #[arg(long, value_name = "DIR", help_heading = "Result")]
-    pub out: Option<PathBuf>,
-
-    /// What goes to standard output at the end
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        help_heading = "Result"
-    )]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long, conflicts_with = "format", help_heading = "Result")]
-    json: bool,
 }
 
 /// Targets that need no cluster.
@@ -195,7 +206,9 @@ impl RunArgs {
     pub fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
+}
 
+impl ScenarioArgs {
     /// What the flags change in the scenario.
     pub fn overrides(&self) -> Overrides {
         Overrides {
@@ -206,6 +219,49 @@ impl RunArgs {
             compress: self.compress,
             seed: self.seed,
             set: self.set.clone(),
+        }
+    }
+}
+
+/// Flags of `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// What would be sent.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+
+    /// Print the events themselves instead, as lines of JSON: the first N, or `all`
+    #[arg(long, value_name = "N|all", conflicts_with = "json")]
+    pub events: Option<Many>,
+
+    /// Name of the run that the stamps of --events are made for
+    #[arg(long, value_name = "ID", value_parser = run_id, requires = "events")]
+    pub run_id: Option<String>,
+
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Many {
+    /// So many, from the first.
+    First(u64),
+    /// All.
+    All,
+}
+
+impl std::str::FromStr for Many {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Many, String> {
+        if text == "all" {
+            return Ok(Many::All);
+        }
+        match text.parse::<Count>() {
+            Ok(Count(count)) if count > 0 => Ok(Many::First(count)),
+            _ => Err("a number above 0 or `all` is expected".to_owned()),
         }
     }
 }
@@ -348,7 +404,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(
-            args.overrides(),
+            args.scenario.overrides(),
             Overrides {
                 scale: Some(1.5),
                 shrink: Some(4.0),
@@ -364,7 +420,7 @@ mod tests {
     #[test]
     fn defaults_are_as_documented() {
         let args = run(&["storefront"]).unwrap();
-        assert_eq!(args.overrides(), Overrides::default());
+        assert_eq!(args.scenario.overrides(), Overrides::default());
         assert_eq!(args.topic_prefix, "highwater.");
         assert_eq!(args.format(), Format::Text);
         assert_eq!(run(&["x", "--json"]).unwrap().format(), Format::Json);

@@ -4,6 +4,8 @@ mod assemble;
 mod prepare;
 mod watch;
 
+pub(super) use prepare::tag_of;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

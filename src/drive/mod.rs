@@ -1,10 +1,11 @@
-//! Making it happen in one process: the producer and consumer loops, and the run around them.
+//! Making it happen in one process: the plan, the producer and consumer loops, and the run around them.
 
 pub mod abort;
 mod consumer;
 pub mod control;
 mod in_flight;
 mod outbox;
+pub mod plan;
 mod producer;
 pub mod run;
 mod source;

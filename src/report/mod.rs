@@ -1,5 +1,7 @@
 //! Telling it: text for the terminal.
 
+mod chart;
+pub mod plan;
 pub mod progress;
 mod table;
 pub mod term;

@@ -34,6 +34,20 @@ pub enum Arrivals {
 }
 
 impl Arrivals {
+    /// What a scenario calls them.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Arrivals::Even => "even",
+            Arrivals::Poisson => "poisson",
+            Arrivals::PoissonExact => "poisson_exact",
+            Arrivals::Bursty { .. } => "bursty",
+            Arrivals::Batch(_) => "batch",
+            Arrivals::Periodic(_) => "periodic",
+            Arrivals::Closed { .. } => "closed",
+            Arrivals::Unthrottled => "unthrottled",
+        }
+    }
+
     /// Whether events have an instant at which they are due. Without, there is no response time.
     pub fn has_due(&self) -> bool {
         !matches!(self, Arrivals::Closed { .. } | Arrivals::Unthrottled)

@@ -50,7 +50,10 @@ struct Cluster {
 
 /// Reads, checks, connects, creates topics.
 pub(super) fn prepare(args: &RunArgs, progress: &mut Progress) -> Result<Prepared> {
-    let loaded = scenario::load(&Source::named(&args.scenario)?, &args.overrides())?;
+    let loaded = scenario::load(
+        &Source::named(&args.scenario.name)?,
+        &args.scenario.overrides(),
+    )?;
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let mut scenario = loaded.scenario;
     if args.target == Some(TargetKind::Null) {
@@ -149,7 +152,7 @@ fn made_up_id() -> String {
 }
 
 /// What the stamps carry of the run's id.
-fn tag_of(run_id: &str) -> u64 {
+pub(super) fn tag_of(run_id: &str) -> u64 {
     let hash = blake3::hash(run_id.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
