@@ -1,7 +1,11 @@
 //! Whole runs against real Apache Kafka, held against ground truth: a broker paused for a known time, another program's count of what is
 //! in the log, the same bytes twice, a broker killed.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod interrupts;
+mod quota;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -65,8 +69,7 @@ fn paused_broker(client: &str) -> (serde_json::Value, f64) {
     }
     done.assert_sound();
     // A full queue is the cluster's doing. Were it blamed on us, the send delay's p99 would be told in seconds.
-    let reasons = done.json["reasons"].to_string();
-    assert!(!reasons.contains(" s while the client"), "{reasons}");
+    done.assert_queue_not_blamed(500.0);
     (done.json, paused)
 }
 
