@@ -3,72 +3,54 @@
 //! `cargo bench --bench arrivals`. One thread, all 256 shards; divan's item counter gives arrivals per second.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use highwater::scenario::{Abort, Arrivals, Fixes, Flow, Height, Scenario, Shape, Time};
+use highwater::scenario::{Overrides, Source, load};
 use highwater::schedule::{FlowSchedule, Shards};
 
 fn main() {
     divan::main();
 }
 
-const KINDS: [Arrivals; 3] = [Arrivals::Even, Arrivals::Poisson, Arrivals::PoissonExact];
+const KINDS: [&str; 3] = ["even", "poisson", "poisson_exact"];
 
 /// Ten minutes of a wave, so that segments are as short as in a real day.
-fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
-    let span = Duration::from_secs(600);
-    let starts = "2026-11-30T00:00:00-05:00[-05:00]".parse();
-    let flow = Flow {
-        name: "flow".into(),
-        mix: vec![(0, 1.0)],
-        arrivals,
-        height: Some(Height {
-            fixes: Fixes::Mean,
-            value: mean,
-        }),
-        shape: vec![Shape::Sine {
-            period: 600.0,
-            low: 0.5,
-            high: 1.5,
-            top_at: 300.0,
-        }],
-        spikes: Vec::new(),
-        producers: 1,
-        client: Vec::new(),
+fn schedule(arrivals: &str, mean: f64) -> FlowSchedule {
+    let text = format!(
+        r#"
+name = "bench"
+why  = "What does the schedule cost?"
+seed = 1
+[time]
+starts = "2026-11-30T00:00:00-05:00"
+span   = "10m"
+[topic.orders]
+partitions = 1
+[event.order]
+topic = "orders"
+value = {{ bytes = "100B", compressible = 1 }}
+[flow.orders]
+event    = "order"
+arrivals = "{arrivals}"
+mean     = "{mean}/s"
+shape    = [ {{ sine = {{ period = "10m", low = 0.5, high = 1.5, top_at = "+5m" }} }} ]
+"#
+    );
+    let source = Source::Text {
+        name: "bench".to_owned(),
+        text,
+        folder: PathBuf::new(),
     };
-    let scenario = Scenario {
-        name: "bench".into(),
-        why: String::new(),
-        seed: 1,
-        folder: None,
-        effective: String::new(),
-        time: Time {
-            starts: starts.expect("a valid instant"),
-            span,
-            play: (Duration::ZERO, span),
-            compress: 1.0,
-            warmup: Duration::ZERO,
-            settle: Duration::ZERO,
-            catch_up: Duration::ZERO,
-        },
-        shards: 256,
-        scale: 1.0,
-        pools: Vec::new(),
-        topics: Vec::new(),
-        events: Vec::new(),
-        flows: vec![flow],
-        client: Vec::new(),
-        consumers: Vec::new(),
-        slos: Vec::new(),
-        abort: Abort::default(),
-    };
-    FlowSchedule::compile(&scenario, 0)
+    match load(&source, &Overrides::default()) {
+        Ok(loaded) => FlowSchedule::compile(&loaded.scenario, 0),
+        Err(errors) => panic!("{errors}"),
+    }
 }
 
 /// Reads `seconds` of the schedule's middle in each iteration.
-fn read(bencher: Bencher, arrivals: Arrivals, mean: f64, seconds: u32) {
+fn read(bencher: Bencher, arrivals: &str, mean: f64, seconds: u32) {
     let schedule = schedule(arrivals, mean);
     let mut cells = schedule.cells(Shards::all(256));
     let mut out = Vec::new();
@@ -88,28 +70,28 @@ fn read(bencher: Bencher, arrivals: Arrivals, mean: f64, seconds: u32) {
 
 /// Ten seconds at 1/s: 25,600 cells, of which about 10 have an event.
 #[divan::bench(args = KINDS)]
-fn ten_seconds_at_1_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn ten_seconds_at_1_per_s(bencher: Bencher, arrivals: &str) {
     read(bencher, arrivals, 1.0, 10);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_1k_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_1k_per_s(bencher: Bencher, arrivals: &str) {
     read(bencher, arrivals, 1e3, 1);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_100k_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_100k_per_s(bencher: Bencher, arrivals: &str) {
     read(bencher, arrivals, 1e5, 1);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_1m_per_s(bencher: Bencher, arrivals: &str) {
     read(bencher, arrivals, 1e6, 1);
 }
 
 /// One of four producers of a flow: what splitting a flow costs in all is four times this.
 #[divan::bench(args = KINDS)]
-fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: &str) {
     let schedule = schedule(arrivals, 1e6);
     let quarter = Shards {
         first: 1,
