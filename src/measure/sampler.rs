@@ -129,7 +129,8 @@ impl Sampler {
 
 fn compare(before: &Look, after: &Look, ticks_per_s: u64) -> Observation {
     let elapsed_ns = after.at.since(before.at).max(1);
-    let share = |ns: u64| ns as f64 / elapsed_ns as f64;
+    // A sampler that is kept waiting reads the threads later than its clock: no share is more than the whole.
+    let share = |ns: u64| (ns as f64 / elapsed_ns as f64).min(1.0);
     let mut threads: Vec<ThreadLoad> = after
         .threads
         .iter()
