@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use highwater::scenario::{Overrides, Source, load};
-use highwater::schedule::{FlowSchedule, Shards};
+use highwater::schedule::{Bin, FlowSchedule, Shards};
 
 fn main() {
     divan::main();
@@ -53,12 +53,12 @@ shape    = [ {{ sine = {{ period = "10m", low = 0.5, high = 1.5, top_at = "+5m" 
 fn read(bencher: Bencher, arrivals: &str, mean: f64, seconds: u32) {
     let schedule = schedule(arrivals, mean);
     let mut cells = schedule.cells(Shards::all(256));
-    let mut out = Vec::new();
+    let mut out = Bin::default();
     let bins = 3000..3000 + seconds * 10;
     let mut count = 0;
     for bin in bins.clone() {
         cells.bin(bin, &mut out);
-        count += out.len();
+        count += out.arrivals.len();
     }
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         for bin in bins.clone() {
@@ -99,9 +99,9 @@ fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: &str) {
         end: 256,
     };
     let mut cells = schedule.cells(quarter);
-    let mut out = Vec::new();
+    let mut out = Bin::default();
     cells.bin(3000, &mut out);
-    let count = out.len();
+    let count = out.arrivals.len();
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         cells.bin(3000, &mut out);
         black_box(&out);

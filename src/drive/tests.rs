@@ -12,7 +12,7 @@ use super::control::SETTLE_AFTER_STOP_NS;
 use super::source::{Scheduled, Source};
 use crate::clock::{Clock, NS_PER_S};
 use crate::measure::ledger::GroupCounts;
-use crate::schedule::{FlowSchedule, Shards};
+use crate::schedule::{Bin, FlowSchedule, Shards};
 use crate::target::Failure;
 use crate::target::sim::{Fault, Service, SimSpec, Wrong};
 
@@ -22,10 +22,10 @@ const EVEN: &str = "arrivals = \"even\"\nmean = \"1000/s\"";
 fn due_by(scenario: &crate::scenario::Scenario, ns: u64) -> u64 {
     let schedule = FlowSchedule::compile(scenario, 0);
     let mut cells = schedule.cells(Shards::all(scenario.shards));
-    let (mut arrivals, mut count) = (Vec::new(), 0);
+    let (mut held, mut count) = (Bin::default(), 0);
     for bin in 0..schedule.bins() {
-        cells.bin(bin, &mut arrivals);
-        count += arrivals.iter().filter(|a| a.due_ns <= ns).count() as u64;
+        cells.bin(bin, &mut held);
+        count += held.arrivals.iter().filter(|a| a.due_ns <= ns).count() as u64;
     }
     count
 }

@@ -9,7 +9,7 @@ use super::{Properties, Scenario, TemplateText, Value};
 
 /// The version of everything that turns a scenario into bytes: schedule, random streams, rendering, partitioner. Raised with
 /// every change that sends other bytes for the same scenario and seed.
-pub const GENERATOR_VERSION: u32 = 1;
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// The hash of what is offered: flows, pools, event text, partitions, time, seed, scale, shards and the generator's version.
 pub fn plan_hash(scenario: &Scenario) -> String {
@@ -67,7 +67,7 @@ fn events(canon: &mut Canon, scenario: &Scenario) {
     for event in &scenario.events {
         canon.text("event", &event.name);
         canon.number("topic", event.topic as u64);
-        canon.debug("key", &event.key.pools);
+        canon.debug("key", &event.key.parts);
         canon.debug("stamp", &event.stamp);
         for (name, TemplateText { text, .. }) in &event.headers {
             canon.text("header", name);

@@ -10,7 +10,7 @@ use super::curve::{Curve, Pieces};
 use super::draw::{Poisson, unit};
 use super::order::{self, SHARD_BITS};
 use super::split::Split;
-use super::{Arrival, BIN_NS, Shards, compose};
+use super::{Arrival, BIN_NS, Bin, Identity, Mix, Shards, compose};
 use crate::rng::{Purpose, stream};
 use crate::scenario::{Arrivals, Scenario};
 
@@ -22,6 +22,7 @@ pub struct FlowSchedule(Arc<Plan>);
 struct Plan {
     curve: Curve,
     arrivals: Arrivals,
+    mix: Mix,
     seed: u64,
     flow: u16,
     shards: u32,
@@ -45,7 +46,8 @@ impl FlowSchedule {
         );
         FlowSchedule(Arc::new(Plan {
             curve,
-            arrivals: scenario.flows[flow].arrivals,
+            arrivals: scenario.flows[flow].arrivals.clone(),
+            mix: Mix::new(scenario, flow),
             seed: scenario.seed,
             flow: index,
             shards: scenario.shards,
@@ -105,12 +107,12 @@ pub struct Cells {
 impl Cells {
     /// Replaces what `out` holds by the arrivals of this reader's shards in `bin`, ordered by (due, shard). None for unthrottled
     /// flows, which have no due instants, nor for bins after the run.
-    pub fn bin(&mut self, bin: u32, out: &mut Vec<Arrival>) {
+    pub fn bin(&mut self, bin: u32, out: &mut Bin) {
         out.clear();
         self.keys.clear();
         let start_ns = u64::from(bin) * BIN_NS;
         let end_ns = (start_ns + BIN_NS).min(self.plan.run_ns);
-        if start_ns >= end_ns || self.plan.arrivals == Arrivals::Unthrottled {
+        if start_ns >= end_ns || !self.plan.arrivals.has_due() {
             return;
         }
         let stretch = Stretch {
@@ -119,13 +121,13 @@ impl Cells {
             to: end_ns as f64 / 1e9,
             last_ns: (end_ns - start_ns - 1) as f64,
         };
-        match self.plan.arrivals {
+        match &self.plan.arrivals {
             Arrivals::Even => self.even(&stretch),
             Arrivals::Poisson => self.poisson(&stretch),
             Arrivals::PoissonExact => self.exact(&stretch),
-            Arrivals::Unthrottled => {}
+            _ => {}
         }
-        self.number(start_ns, out);
+        self.number(bin, start_ns, &mut out.arrivals);
     }
 
     /// Arrival k at Λ⁻¹(k + ½), in shard k mod S.
@@ -210,17 +212,25 @@ impl Cells {
     }
 
     /// Turns the ordered keys into arrivals, counting within each shard.
-    fn number(&mut self, start_ns: u64, out: &mut Vec<Arrival>) {
+    fn number(&mut self, bin: u32, start_ns: u64, out: &mut Vec<Arrival>) {
         let shard_of = |key: u64| key as u16;
         let ordinals = &mut self.ordinals;
+        let (flow, mix) = (self.plan.flow, &self.plan.mix);
         out.extend(self.keys.iter().map(|&key| {
             let shard = shard_of(key);
             let next = &mut ordinals[usize::from(shard)];
             let ordinal = *next;
             *next += 1;
+            let id = Identity {
+                flow,
+                shard,
+                bin,
+                ordinal,
+            };
             Arrival {
                 due_ns: start_ns + (key >> SHARD_BITS),
                 shard,
+                event: mix.event(id),
                 ordinal,
             }
         }));
@@ -280,10 +290,10 @@ mod tests {
     /// Every arrival of some shards, with its bin.
     fn arrivals(schedule: &FlowSchedule, shards: Shards) -> Vec<(u32, Arrival)> {
         let mut cells = schedule.cells(shards);
-        let (mut out, mut all) = (Vec::new(), Vec::new());
+        let (mut out, mut all) = (Bin::default(), Vec::new());
         for bin in 0..schedule.bins() {
             cells.bin(bin, &mut out);
-            all.extend(out.iter().map(|&arrival| (bin, arrival)));
+            all.extend(out.arrivals.iter().map(|&arrival| (bin, arrival)));
         }
         all
     }
@@ -295,7 +305,7 @@ mod tests {
     }
 
     /// A wave with a sale on top for a minute, 300 a second.
-    fn busy_minute(arrivals: Arrivals) -> Scenario {
+    fn busy_minute(arrivals: impl std::borrow::Borrow<Arrivals>) -> Scenario {
         scenario(arrivals, 300.0)
             .shaped(vec![wave()])
             .spiked(vec![sale()])
@@ -303,7 +313,7 @@ mod tests {
 
     #[test]
     fn workers_together_send_the_whole_schedule() {
-        for kind in ALL {
+        for kind in &ALL {
             let mut minute = busy_minute(kind);
             for shards in [256, 100, 5] {
                 minute.shards = shards;
@@ -335,36 +345,36 @@ mod tests {
 
     #[test]
     fn a_bin_is_the_same_whatever_was_asked_before() {
-        for kind in ALL {
+        for kind in &ALL {
             let schedule = schedule(&busy_minute(kind));
             let mut cells = schedule.cells(Shards::all(256));
-            let (mut forth, mut back) = (Vec::new(), Vec::new());
+            let (mut forth, mut back) = (Bin::default(), Bin::default());
             let mut bins = Vec::new();
             for bin in 0..schedule.bins() {
                 cells.bin(bin, &mut forth);
-                bins.push(forth.clone());
+                bins.push(forth.arrivals.clone());
             }
             for bin in (0..schedule.bins()).rev() {
                 cells.bin(bin, &mut back);
-                assert_eq!(back, bins[bin as usize]);
+                assert_eq!(back.arrivals, bins[bin as usize]);
             }
         }
     }
 
     #[test]
     fn cells_are_ordered_numbered_and_within_their_bin() {
-        for kind in ALL {
+        for kind in &ALL {
             // At 2 million a second several are due in one nanosecond's neighbourhood, and the radix sort is used.
             for (rate, seconds) in [(2.0, 60.0), (300.0, 60.0), (2e6, 0.25)] {
                 let scenario = scenario(kind, rate).spanning(seconds);
                 let schedule = schedule(&scenario);
                 let mut cells = schedule.cells(Shards::all(256));
-                let mut out = Vec::new();
+                let mut out = Bin::default();
                 for bin in 0..schedule.bins() {
                     cells.bin(bin, &mut out);
-                    assert!(out.is_sorted_by_key(|a| (a.due_ns, a.shard)));
+                    assert!(out.arrivals.is_sorted_by_key(|a| (a.due_ns, a.shard)));
                     let mut next = HashMap::new();
-                    for arrival in &out {
+                    for arrival in &out.arrivals {
                         assert_eq!(arrival.due_ns / BIN_NS, u64::from(bin));
                         assert!(arrival.due_ns < schedule.run_ns());
                         let ordinal = next.entry(arrival.shard).or_insert(0);
@@ -373,14 +383,14 @@ mod tests {
                     }
                 }
                 cells.bin(schedule.bins(), &mut out);
-                assert!(out.is_empty());
+                assert!(out.arrivals.is_empty());
             }
         }
     }
 
     #[test]
     fn even_and_exact_totals_equal_the_integral() {
-        for kind in [Arrivals::Even, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Even, Arrivals::PoissonExact] {
             for mean in [0.01, 0.3, 17.77, 4321.0] {
                 let scenario = scenario(kind, mean).shaped(vec![wave()]);
                 let total = schedule(&scenario).curve().total();
@@ -396,23 +406,24 @@ mod tests {
     #[test]
     fn ten_thousand_million_events_into_a_run_nothing_is_blurred() {
         // A day at 200,000 a second: Λ is up to 1.7e10, and its digits there are 4 µ-events.
-        for kind in ALL {
+        for kind in &ALL {
             let schedule = schedule(&scenario(kind, 200_000.0).spanning(86_400.0));
             let mut cells = schedule.cells(Shards::all(256));
-            let mut out = Vec::new();
+            let mut out = Bin::default();
             cells.bin(863_999, &mut out);
-            let count = out.len() as f64;
-            if kind == Arrivals::Even {
+            let count = out.arrivals.len() as f64;
+            if *kind == Arrivals::Even {
                 assert_eq!(count, 20_000.0);
                 assert!(
-                    out.windows(2)
+                    out.arrivals
+                        .windows(2)
                         .all(|w| (4999..=5001).contains(&(w[1].due_ns - w[0].due_ns)))
                 );
             } else {
                 // Standard deviation sqrt(20,000) = 141; six of them.
                 assert!((count - 20_000.0).abs() < 850.0);
                 // Every digit of the nanosecond is in use: each of the last two about 1 in 100.
-                let zeros = out.iter().filter(|a| a.due_ns % 100 == 0).count();
+                let zeros = out.arrivals.iter().filter(|a| a.due_ns % 100 == 0).count();
                 assert!((120..=280).contains(&zeros), "{zeros}");
             }
         }
@@ -454,7 +465,7 @@ mod tests {
 
     #[test]
     fn flows_and_seeds_have_schedules_of_their_own() {
-        for kind in [Arrivals::Poisson, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Poisson, Arrivals::PoissonExact] {
             let mut two = busy_minute(kind);
             two.flows.push(two.flows[0].clone());
             let of = |scenario: &Scenario, flow| {
@@ -542,7 +553,10 @@ mod tests {
 
     const SEEDS: u64 = 100;
 
-    fn rejections(kind: Arrivals, holds: impl Fn(&Scenario, &[u64]) -> bool) -> u64 {
+    fn rejections(
+        kind: impl std::borrow::Borrow<Arrivals>,
+        holds: impl Fn(&Scenario, &[u64]) -> bool,
+    ) -> u64 {
         let minute = busy_minute(kind).fixing(Fixes::Mean, 100.0);
         let seeds = (1..=SEEDS).map(|seed| minute.clone().seeded(seed));
         seeds
@@ -591,7 +605,7 @@ mod tests {
         let check = |scenario: &Scenario, dues: &[u64]| {
             gaps_are_exponential(dues, schedule(scenario).curve())
         };
-        for kind in [Arrivals::Poisson, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Poisson, Arrivals::PoissonExact] {
             let rejected = rejections(kind, check);
             assert!(rejected <= allowed(SEEDS, 0.05), "{kind:?}: {rejected}");
         }
@@ -627,7 +641,7 @@ mod tests {
             let curve = schedule.curve();
             counts_follow(dues, |a, b| curve.cumulative(b) - curve.cumulative(a))
         };
-        for kind in [Arrivals::Poisson, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Poisson, Arrivals::PoissonExact] {
             let rejected = rejections(kind, by_curve);
             assert!(
                 rejected <= bound,
@@ -655,7 +669,7 @@ mod tests {
     #[test]
     fn shards_share_alike_and_independently() {
         // Counts by shard over a minute: multinomial, so chi-square with 255 degrees of freedom; 20 seeds.
-        for kind in [Arrivals::Poisson, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Poisson, Arrivals::PoissonExact] {
             let rejects = |seed: u64| {
                 let minute = busy_minute(kind).seeded(seed);
                 let all = arrivals(&schedule(&minute), Shards::all(256));
@@ -676,7 +690,7 @@ mod tests {
     #[test]
     fn one_shard_alone_is_poisson_too() {
         // A shard's own arrivals: gaps of Λ/S are exponential. 12,000 a second over 4 shards for 2 s.
-        for kind in [Arrivals::Poisson, Arrivals::PoissonExact] {
+        for kind in &[Arrivals::Poisson, Arrivals::PoissonExact] {
             let rejects = |seed| {
                 let mut short = scenario(kind, 12_000.0).spanning(2.0).seeded(seed);
                 short.shards = 4;
@@ -703,7 +717,7 @@ mod tests {
             height: 1.0,
             base: 0.0,
         };
-        for kind in ALL {
+        for kind in &ALL {
             for due in dues(&scenario(kind, 2000.0).shaped(vec![square.clone()])) {
                 let phase = (due as f64 / 1e9) % 7.3;
                 let silent = 1.9 + 2e-9..7.3 - 2e-9;
@@ -717,7 +731,7 @@ mod tests {
 
         #[test]
         fn any_composition_is_kept_within_its_run(mut scenario in composition(), kind in 0..3usize, shards in 1..300u32) {
-            scenario.flows[0].arrivals = ALL[kind];
+            scenario.flows[0].arrivals = ALL[kind].clone();
             scenario.shards = shards;
             let schedule = schedule(&scenario);
             let total = schedule.curve().total();

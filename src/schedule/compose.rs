@@ -36,7 +36,10 @@ pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
     };
     let ordinary = Product::of(&wanted.shape, &[]);
     let span = lines(&ordinary, 0.0, time.span.as_secs_f64(), &quiet);
-    let scale = wanted.height.map_or(0.0, |height| scale(&span, height));
+    let scale = wanted
+        .height
+        .as_ref()
+        .map_or(0.0, |height| scale(&span, height));
 
     let whole = Product::of(&wanted.shape, &wanted.spikes);
     let (from, to) = (time.play.0.as_secs_f64(), time.play.1.as_secs_f64());
@@ -57,7 +60,7 @@ pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
 }
 
 /// What the factors of the ordinary day are multiplied by to have the height.
-fn scale(span: &[Line], height: Height) -> f64 {
+fn scale(span: &[Line], height: &Height) -> f64 {
     let mut integral = Sum::default();
     for line in span {
         integral.add(line.integral());
@@ -194,7 +197,7 @@ pub(super) mod tests {
                 ordinary.value(t, t, &context)
             };
             let mean = (0..n).map(at).sum::<f64>() / f64::from(n);
-            let height = flow.height.unwrap();
+            let height = flow.height.as_ref().unwrap();
             let scale = match height.fixes {
                 Fixes::Mean => height.value / mean,
                 Fixes::Peak => height.value / (0..n).map(at).fold(0.0, f64::max),
@@ -494,7 +497,7 @@ pub(super) mod tests {
         #[test]
         fn rates_scale_linearly(scenario in composition(), share in 0.0..1.0f64) {
             let once = compose(&scenario, 0);
-            let mean = scenario.flows[0].height.unwrap().value;
+            let mean = scenario.flows[0].height.as_ref().unwrap().value;
             let thrice = compose(&scenario.fixing(Fixes::Mean, mean * 3.0), 0);
             prop_assert!(close(once.total() * 3.0, thrice.total()));
             prop_assert!(close(once.peak() * 3.0, thrice.peak()));

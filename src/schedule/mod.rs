@@ -14,17 +14,22 @@
 //! on every machine.
 
 pub mod arrivals;
+pub(crate) mod choice;
 mod compose;
 pub mod curve;
 mod draw;
 #[cfg(test)]
 mod fixtures;
+mod mix;
 mod order;
+mod origin;
 mod shape;
 mod split;
 
 pub use arrivals::{Cells, FlowSchedule};
 pub use curve::Curve;
+pub use mix::Mix;
+pub use origin::{Draw, HELD, Origin, Step};
 
 /// The length of a bin: real nanoseconds.
 pub const BIN_NS: u64 = 100_000_000;
@@ -42,6 +47,14 @@ pub struct Identity {
     pub ordinal: u32,
 }
 
+impl Identity {
+    /// What tells its cell (flow, shard, bin) from every other, in one number.
+    #[inline]
+    pub(crate) fn cell(self) -> u64 {
+        u64::from(self.flow) << 48 | u64::from(self.shard) << 32 | u64::from(self.bin)
+    }
+}
+
 /// One event's place in the schedule of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arrival {
@@ -49,8 +62,33 @@ pub struct Arrival {
     pub due_ns: u64,
     /// Virtual shard.
     pub shard: u16,
+    /// Index of the event in the scenario.
+    pub event: u16,
     /// Place among the arrivals of its cell, by due.
     pub ordinal: u32,
+}
+
+/// The events of a flow that are due in one bin, ordered by (due, shard).
+#[derive(Clone, Debug, Default)]
+pub struct Bin {
+    /// The events.
+    pub arrivals: Vec<Arrival>,
+    /// Where each comes from, or empty: all stand alone.
+    pub origins: Vec<Origin>,
+}
+
+impl Bin {
+    /// Where the event at `index` comes from.
+    #[inline]
+    pub fn origin(&self, index: usize) -> Origin {
+        self.origins.get(index).copied().unwrap_or(Origin::Alone)
+    }
+
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.arrivals.clear();
+        self.origins.clear();
+    }
 }
 
 /// A worker's part of a flow: the shards `first`, `first + step`, ... below `end`.

@@ -9,7 +9,8 @@ use super::super::scalar::{Names, Text};
 use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::{
-    Event, Field, FieldKind, Flow, Key, Pool, Skew, StampPlace, TemplateText, Topic, Value,
+    Defects, Event, Field, FieldKind, Flow, Key, KeyPart, Pool, Skew, StampPlace, TemplateText,
+    Topic, Value,
 };
 use super::client;
 use super::{Table, bounded, need, resolve, simple};
@@ -46,6 +47,8 @@ pub(super) fn pools(findings: &mut Findings<'_>, tables: &[Table<wire::Pool>]) -
         let count = need(findings, table, "count", &wire.count);
         let count = bounded(findings, count, "the ids of a pool", 1..=MOST_IDS, 1);
         pools.push(Pool {
+            of: None,
+            flash: None,
             name: table.name.clone(),
             count,
             skew: skew(findings, wire.skew.as_ref(), &table.what),
@@ -162,6 +165,7 @@ pub(super) fn events(
                 headers.push((name.get_ref().clone(), template));
             }
             Some(Event {
+                defects: Defects::default(),
                 name: table.name.clone(),
                 topic: topic?,
                 key: key?,
@@ -197,11 +201,11 @@ fn key(
             _ => resolve(findings, "pool", pools, name, span),
         };
         match (&mut key, pool) {
-            (Some(list), Some(pool)) => list.push(pool),
+            (Some(list), Some(pool)) => list.push(KeyPart::Pool(pool)),
             _ => key = None,
         }
     }
-    key.map(|pools| Key { pools })
+    key.map(|parts| Key { parts })
 }
 
 fn value(

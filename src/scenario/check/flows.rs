@@ -9,7 +9,7 @@ use super::super::scalar::Names;
 use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::wire_values::Mix;
-use super::super::{Arrivals, Consume, Fixes, Flow, Height, Shape, Time};
+use super::super::{Arrivals, Consume, Defects, Fixes, Flow, Height, Shape, Time};
 use super::{Table, bounded, client, events::shares, need, resolve, shapes};
 
 /// What flows stand on.
@@ -61,6 +61,8 @@ fn flow(
     Some(Flow {
         name: table.name.clone(),
         mix: mix?,
+        journey: None,
+        defects: Defects::default(),
         arrivals,
         height: height?,
         shape: shape.into_iter().collect::<Option<_>>()?,
@@ -149,6 +151,7 @@ fn height(
             Some(Some(Height {
                 fixes: *fixes,
                 value: figure / share * ground.scale,
+                of: Vec::new(),
             }))
         }
         [] => {

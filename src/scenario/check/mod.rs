@@ -98,6 +98,7 @@ pub(super) fn scenario(
         return None;
     }
     Some(Scenario {
+        journeys: Vec::new(),
         name,
         why,
         seed,

@@ -215,6 +215,9 @@ fn zero(shape: &Shape) -> bool {
         Shape::Gaussian { height, base, .. }
         | Shape::Flash { height, base, .. }
         | Shape::Square { height, base, .. } => *height == 0.0 && *base == 0.0,
+        Shape::Trace(pieces) => pieces
+            .iter()
+            .all(|p| p.rate_from == 0.0 && p.rate_to == 0.0),
         Shape::Sum(parts) => parts.iter().all(zero),
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
         None => (Duration::ZERO, length),
     };
     let time = Time {
+        history: Duration::from_secs(60),
         starts,
         span: length,
         play,
