@@ -20,15 +20,9 @@ pub enum Origin {
     },
     /// A step of a journey.
     Step(Step),
-    /// The same again as the event of this ordinal in the same cell, which stands alone.
-    Copy {
-        /// Its place in the cell.
-        of: u32,
-    },
 }
 
-/// How many pools may keep their last draw from visit to visit (`keep_on`) in one journey.
-pub const HELD: usize = 3;
+pub use crate::scenario::HELD;
 
 /// A step of a journey. Small, since millions of them may be pending.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
