@@ -133,8 +133,9 @@ def run_c(options, broker, topic, log):
     line += ["-r", str(options.rate)] if options.rate else []
     code, cpu_s = measured(line, log)
     delivered, failed, ms = map(int, found(r"(\d+) delivered \(offset -?\d+, (\d+) failed\) in (\d+)ms", log))
-    if code != 0 or failed or delivered != options.events:
-        raise Failed(f"rdkafka_performance delivered {delivered} of {options.events}, exit code {code}; see {log}")
+    # Its threads count what was produced without a lock: now and then one is lost, and it exits with 1 though all was delivered.
+    if code not in (0, 1) or failed or delivered != options.events:
+        raise Failed(f"rdkafka_performance delivered {delivered} of {options.events}, {failed} failed, exit code {code}; see {log}")
     return result(delivered, delivered / ms * 1e3, cpu_s)
 
 

@@ -123,7 +123,7 @@ fn subjects(scenario: &Scenario, slo: &Slo) -> Vec<Subject> {
     );
     (0..scenario.flows.len())
         // Unthrottled arrivals have no due instant, so nothing can be late.
-        .filter(|&flow| !(needs_due && !scenario.flows[flow].arrivals.has_due()))
+        .filter(|&flow| !needs_due || scenario.flows[flow].arrivals.has_due())
         .map(Subject::Flow)
         .collect()
 }

@@ -1,23 +1,23 @@
 //! `run`: replay a scenario against a cluster, judge it, write a run folder.
 
 mod assemble;
+mod interrupts;
 mod prepare;
 mod watch;
 
 pub(super) use prepare::tag_of;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use self::interrupts::Interrupts;
 use self::prepare::{Prepared, prepare};
 use self::watch::LiveView;
-use super::exit::INVALID;
 use crate::capacity::gather::Gatherer;
 use crate::cli::{Format, OutputArgs, RunArgs};
-use crate::clock::{Clock, Monotonic, wall_now};
+use crate::clock::wall_now;
 use crate::drive::control::Control;
 use crate::drive::run::{Job, Ran, RunError, producer_thread, run as drive};
 use crate::measure::collect::Watcher;
@@ -34,44 +34,33 @@ use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 /// # Errors
 /// The run did not take place: nothing was sent.
 pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
-    let control = Control::default();
-    heed_interrupts(&control);
+    let interrupts = Interrupts::heed();
     let mut progress = Progress::stderr(output.quiet);
-    let prepared = prepare(args, &mut progress)?;
+    let prepared = prepare(args, &mut progress, &interrupts)?;
     for warning in &prepared.warnings {
         progress.printer().line(&format!("warning: {warning}"));
     }
-    let folder = folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now())?;
-    let outcome = take_place(&prepared, &control, &folder, progress);
+    interrupts.commit();
+    let folder = match folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now()) {
+        Ok(folder) => folder,
+        Err(error) => {
+            prepared.leave(true);
+            return Err(error.into());
+        }
+    };
+    let outcome = take_place(&prepared, interrupts.control(), &folder, progress);
     let result = outcome.and_then(|(file, client, code)| {
         show(args, output, &folder, &file, client)?;
         Ok(code)
     });
-    if result.is_err() {
-        clear(&folder);
-    }
+    clear(&folder);
     let nothing_sent = matches!(&result, Err(error) if error.is::<RunError>());
     prepared.leave(args.delete_topics || nothing_sent);
     result
 }
 
-/// First Ctrl-C: the load ends and the run is written up. Second: leave at once.
-fn heed_interrupts(control: &Control) {
-    let control = control.clone();
-    let count = AtomicU32::new(0);
-    let handled = ctrlc::set_handler(move || {
-        if count.fetch_add(1, Ordering::SeqCst) == 0 {
-            control.interrupt(Monotonic.now());
-        } else {
-            std::process::exit(i32::from(INVALID));
-        }
-    });
-    if let Err(error) = handled {
-        tracing::warn!("Ctrl-C will end the run without a report: {error}");
-    }
-}
-
-/// Drives the load, judges it and writes `run.json`.
+/// Drives the load, judges it and writes `run.json`. Where that can't be written the run is incomplete, and the result is still
+/// there to be shown.
 fn take_place(
     prepared: &Prepared,
     control: &Control,
@@ -96,13 +85,16 @@ fn take_place(
         watcher: Some(gather(Arc::clone(&gathered))),
     };
     let mut view = LiveView::new(Arc::clone(scenario), progress);
-    let ran: Ran = drive(job, &mut view)?;
+    let mut ran: Ran = drive(job, &mut view)?;
     view.show(Stage::Writing);
     view.finish();
     let (gatherer, client) = &*lock(&gathered);
-    let (file, exit) = assemble::assemble(prepared, &ran, gatherer);
-    file.write(folder, Some(&ran.collected.sums))
-        .with_context(|| format!("writing the result of the run to {}", folder.display()))?;
+    let (mut file, mut exit) = assemble::assemble(prepared, &ran, gatherer);
+    if let Err(error) = file.write(folder, Some(&ran.collected.sums)) {
+        let remedy = "free some space, or choose another folder with --out";
+        ran.incomplete.push(format!("{error}; {remedy}"));
+        (file, exit) = assemble::assemble(prepared, &ran, gatherer);
+    }
     Ok((file, *client, exit))
 }
 
@@ -164,7 +156,7 @@ fn show(
     Ok(())
 }
 
-/// Takes away what a run that did not take place left in its folder.
+/// Takes away the folder of a run that left nothing in it: one that did not take place, or could not be written.
 fn clear(folder: &Path) {
     if folder.join(RUN_FILE).exists() {
         return;

@@ -22,6 +22,8 @@ struct Shared {
     opened: Condvar,
     /// Run time of the stop; `RUNNING` before.
     stopped_ns: AtomicU64,
+    /// When the user interrupted, on the monotonic clock; `RUNNING` before.
+    interrupted_at_ns: AtomicU64,
     reading_over: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ impl Default for Control {
                 start: Mutex::new(Gate::Closed),
                 opened: Condvar::new(),
                 stopped_ns: AtomicU64::new(RUNNING),
+                interrupted_at_ns: AtomicU64::new(RUNNING),
                 reading_over: AtomicBool::new(false),
             }),
         }
@@ -91,21 +94,24 @@ impl Control {
 
     /// Ends the load at this run time: what is due later is no part of the run. The first call counts.
     pub fn stop_at(&self, run_ns: u64) {
-        let _ = self.shared.stopped_ns.compare_exchange(
-            RUNNING,
-            run_ns,
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-        );
+        set_once(&self.shared.stopped_ns, run_ns);
     }
 
-    /// Ends the load now, or keeps it from beginning.
+    /// The user's wish: ends the load now, or keeps it from beginning, and lets nothing after it be waited for much longer.
+    /// The first call counts.
     pub fn interrupt(&self, now: Tick) {
+        set_once(&self.shared.interrupted_at_ns, now.as_ns());
         let run_ns = match *lock(&self.shared.start) {
             Gate::Open(start) => now.since(start),
             Gate::Closed | Gate::Cancelled => 0,
         };
         self.stop_at(run_ns);
+    }
+
+    /// When the user interrupted the run, in whatever phase.
+    pub fn interrupted(&self) -> Option<Tick> {
+        let at = self.shared.interrupted_at_ns.load(Ordering::Relaxed);
+        (at != RUNNING).then_some(Tick::from_ns(at))
     }
 
     /// When the load was ended before its time, in run time.
@@ -119,6 +125,10 @@ impl Control {
         *lock(&self.shared.start) = to;
         self.shared.opened.notify_all();
     }
+}
+
+fn set_once(cell: &AtomicU64, to: u64) {
+    let _ = cell.compare_exchange(RUNNING, to, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 /// A thread that panicked while holding the lock left a whole value behind: each write is one assignment.
@@ -141,6 +151,17 @@ mod tests {
         };
         control.open(Tick::from_ns(9));
         assert_eq!(waiter.join().unwrap(), Some(Tick::from_ns(9)));
+    }
+
+    #[test]
+    fn an_interrupt_is_known_even_after_another_stop() {
+        let control = Control::default();
+        control.stop_at(5);
+        assert_eq!(control.interrupted(), None);
+        control.interrupt(Tick::from_ns(7));
+        control.interrupt(Tick::from_ns(8));
+        assert_eq!(control.stopped_ns(), Some(5));
+        assert_eq!(control.interrupted(), Some(Tick::from_ns(7)));
     }
 
     #[test]

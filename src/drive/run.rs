@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Phase;
 use super::abort::{AbortWatch, Reading};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
-use super::control::Control;
+use super::control::{Control, SETTLE_AFTER_STOP_NS};
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
 use super::source::Source;
 use super::threads;
@@ -100,6 +100,8 @@ pub enum Stopped {
     Interrupted,
     /// `[abort]` did, and why.
     Aborted(String),
+    /// It could not be recorded any more; [`Collected::error`] says why.
+    Unrecorded,
 }
 
 /// A run that could not take place.
@@ -230,7 +232,7 @@ impl Stage {
         let deadline = Monotonic.now().plus_ns(ASSIGNMENT_NS);
         loop {
             let lacking = self.assignments.lacking(&wanted);
-            if job.control.stopped_ns().is_some() {
+            if job.control.interrupted().is_some() {
                 return Err(RunError::Interrupted);
             }
             if let Ok(lost) = self.member_news.1.try_recv() {
@@ -486,7 +488,12 @@ impl Watch {
             std::thread::sleep(LOOK);
         }
         self.look(stage);
-        if job.control.stopped_ns().is_some() && self.stopped.is_none() {
+        self.heed_interrupt(job);
+    }
+
+    /// Notes an interrupt, unless the load was stopped for another reason before.
+    fn heed_interrupt(&mut self, job: &Job) {
+        if job.control.interrupted().is_some() && self.stopped.is_none() {
             self.stopped = Some(Stopped::Interrupted);
         }
     }
@@ -510,12 +517,11 @@ impl Watch {
             self.stopped = Some(Stopped::Aborted(reason));
             job.control.stop_at(now_ns);
         }
-        if stage.collector_failed.load(Ordering::Relaxed) {
+        if stage.collector_failed.load(Ordering::Relaxed) && self.stopped.is_none() {
+            self.stopped = Some(Stopped::Unrecorded);
             job.control.stop_at(now_ns);
         }
-        if job.control.stopped_ns().is_some() && self.stopped.is_none() {
-            self.stopped = Some(Stopped::Interrupted);
-        }
+        self.heed_interrupt(job);
     }
 
     /// The share of failed events among those that ended in the last five seconds.
@@ -536,14 +542,20 @@ impl Watch {
             return;
         };
         let limit_ns = job.scenario.time.catch_up.as_nanos() as u64;
-        let deadline = Monotonic.now().plus_ns(limit_ns);
+        let end = Monotonic.now().plus_ns(limit_ns);
+        // Who interrupts does not want to wait: settling and reading on have ten seconds together.
+        let deadline = || match job.control.interrupted() {
+            Some(at) => end.min(at.plus_ns(SETTLE_AFTER_STOP_NS)),
+            None => end,
+        };
         let groups = 0..job.scenario.consumers.len();
-        while groups.clone().any(|group| !ledger.caught_up(group)) && Monotonic.now() < deadline {
+        while groups.clone().any(|group| !ledger.caught_up(group)) && Monotonic.now() < deadline() {
             let now_ns = self.look(stage);
             let unread = groups.clone().map(|group| ledger.lag(group)).sum();
             observer.look(Phase::CatchingUp { unread }, now_ns, &stage.live);
             std::thread::sleep(Duration::from_millis(20));
         }
+        self.heed_interrupt(job);
     }
 
     /// Takes in what the threads told, and samples each second as it ends. Returns the run time.

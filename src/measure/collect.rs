@@ -85,6 +85,8 @@ pub struct Collector {
     path: PathBuf,
     /// `None` once writing failed.
     file: Option<File>,
+    /// Bytes of the lines that are in the file.
+    written: u64,
     error: Option<CollectError>,
     failed: Arc<AtomicBool>,
     /// Seconds that are not complete, from `first`.
@@ -138,6 +140,7 @@ impl Collector {
         Ok(Collector {
             path,
             file: Some(file),
+            written: 0,
             error: None,
             failed: Arc::default(),
             seconds: VecDeque::new(),
@@ -291,10 +294,16 @@ impl Collector {
             .map_err(std::io::Error::from)
             .and_then(|mut text| {
                 text.push('\n');
-                file.write_all(text.as_bytes())
+                file.write_all(text.as_bytes())?;
+                Ok(text.len() as u64)
             });
-        if let Err(source) = written {
-            self.fail(source);
+        match written {
+            Ok(bytes) => self.written += bytes,
+            Err(source) => {
+                // A full disk takes a part of the line: whole lines stay. Best effort, the error at hand is the one to tell.
+                let _ = file.set_len(self.written);
+                self.fail(source);
+            }
         }
     }
 

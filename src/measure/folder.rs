@@ -32,6 +32,7 @@ pub fn create(
     name: &str,
     started: jiff::Timestamp,
 ) -> Result<PathBuf, FolderError> {
+    let is_new = out.is_none_or(|out| !out.exists());
     let path = match out {
         Some(out) => {
             take(out)?;
@@ -39,10 +40,13 @@ pub fn create(
         }
         None => create_named(Path::new("runs"), name, started)?,
     };
-    probe(&path).map_err(|source| FolderError::Unwritable {
-        path: path.clone(),
-        source,
-    })?;
+    if let Err(source) = probe(&path) {
+        if is_new {
+            // Best effort: the error at hand is the one to tell.
+            let _ = fs::remove_dir(&path);
+        }
+        return Err(FolderError::Unwritable { path, source });
+    }
     Ok(path)
 }
 

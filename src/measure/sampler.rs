@@ -130,6 +130,8 @@ impl Sampler {
 fn compare(before: &Look, after: &Look, ticks_per_s: u64) -> Observation {
     let elapsed_ns = after.at.since(before.at).max(1);
     let share = |ns: u64| ns as f64 / elapsed_ns as f64;
+    // A sampler that is kept waiting reads the threads later than its clock: no thread has more than all of the time.
+    let of_thread = |ns: u64| share(ns).min(1.0);
     let mut threads: Vec<ThreadLoad> = after
         .threads
         .iter()
@@ -137,8 +139,8 @@ fn compare(before: &Look, after: &Look, ticks_per_s: u64) -> Observation {
             let (_, then) = before.threads.get(id)?;
             Some(ThreadLoad {
                 name: name.clone(),
-                cpu: share(now.run_ns.saturating_sub(then.run_ns)),
-                wait: share(now.wait_ns.saturating_sub(then.wait_ns)),
+                cpu: of_thread(now.run_ns.saturating_sub(then.run_ns)),
+                wait: of_thread(now.wait_ns.saturating_sub(then.wait_ns)),
             })
         })
         .collect();
@@ -204,6 +206,21 @@ mod tests {
                 wait: 0.1
             }]
         );
+    }
+
+    #[test]
+    fn a_late_look_at_a_thread_is_no_more_than_all_of_the_time() {
+        let look = |at_ns, run_ns, wait_ns| Look {
+            at: Tick::from_ns(at_ns),
+            threads: [(1, ("hw-p-a-0".to_owned(), Schedstat { run_ns, wait_ns }))].into(),
+            ..Look::default()
+        };
+        let seen = compare(
+            &look(0, 0, 0),
+            &look(NS_PER_S, 1_050_000_000, 1_100_000_000),
+            100,
+        );
+        assert_eq!((seen.threads[0].cpu, seen.threads[0].wait), (1.0, 1.0));
     }
 
     #[test]

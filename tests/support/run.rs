@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// A run about to start: a scenario in a folder of its own, and flags.
 pub struct Highwater {
     folder: TempDir,
+    before: Vec<String>,
     args: Vec<String>,
     out: String,
     environment: Vec<(String, String)>,
@@ -42,9 +44,15 @@ pub struct Done {
 /// A run under way.
 pub struct Running {
     child: Child,
-    stdout: JoinHandle<String>,
-    stderr: JoinHandle<String>,
+    stdout: Stream,
+    stderr: Stream,
     folder: Option<TempDir>,
+}
+
+/// What a process writes, as far as it has come.
+struct Stream {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 fn binary() -> Command {
@@ -59,6 +67,7 @@ impl Highwater {
         let args = ["run", "scenario.toml"].map(str::to_owned);
         Highwater {
             folder,
+            before: Vec::new(),
             args: args.into(),
             out: "out".to_owned(),
             environment: Vec::new(),
@@ -84,6 +93,12 @@ impl Highwater {
         self
     }
 
+    /// As arguments of this command, which starts it.
+    pub fn under(mut self, command: &[&str]) -> Highwater {
+        self.before = command.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Into this run folder instead of `out`.
     pub fn out(mut self, out: &str) -> Highwater {
         self.out = out.to_owned();
@@ -103,9 +118,11 @@ impl Highwater {
 
     /// Starts it.
     pub fn spawn(self) -> Running {
-        let mut child = binary()
+        let program = env!("CARGO_BIN_EXE_highwater").to_owned();
+        let mut words = self.before.iter().chain([&program]).chain(&self.args);
+        let mut child = Command::new(words.next().unwrap())
             .current_dir(self.folder.path())
-            .args(&self.args)
+            .args(words)
             .args(["--out", &self.out])
             .envs(self.environment)
             .env_remove("HIGHWATER_BOOTSTRAP")
@@ -115,8 +132,8 @@ impl Highwater {
             .spawn()
             .unwrap();
         Running {
-            stdout: drain(child.stdout.take().unwrap()),
-            stderr: drain(child.stderr.take().unwrap()),
+            stdout: Stream::of(child.stdout.take().unwrap()),
+            stderr: Stream::of(child.stderr.take().unwrap()),
             child,
             folder: Some(self.folder),
         }
@@ -150,6 +167,65 @@ impl Done {
     }
 }
 
+impl Done {
+    /// Names of the files in the run folder; `None`: there is no folder.
+    pub fn files(&self) -> Option<Vec<String>> {
+        let entries = fs::read_dir(self.folder.path().join("out")).ok()?;
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        Some(names.collect())
+    }
+
+    /// The kinds of the verdict's reasons, the heaviest first.
+    pub fn reasons(&self) -> Vec<String> {
+        let reasons = self.json["reasons"].as_array().cloned().unwrap_or_default();
+        let kinds = reasons.iter().filter_map(|reason| reason["kind"].as_str());
+        kinds.map(str::to_owned).collect()
+    }
+
+    /// The account of every flow and group closes, and windows add up to it.
+    pub fn assert_closed(&self) {
+        closes(&self.json);
+        let flows = self.json["flows"].as_object().unwrap();
+        for name in flows.keys() {
+            let in_windows: u64 = self
+                .windows
+                .iter()
+                .map(|window| window["flows"][name]["planned"].as_u64().unwrap_or(0))
+                .sum();
+            assert_eq!(flows[name]["account"]["planned"], in_windows, "{name}");
+        }
+    }
+
+    /// The cluster, and not the tool, is blamed for events that waited for room in the client's queue: a send delay that is held
+    /// against us is one of the machine, below `limit_ms`, not one of the queue.
+    pub fn assert_queue_not_blamed(&self, limit_ms: f64) {
+        let reasons = self.json["reasons"].to_string();
+        let Some((_, after)) = reasons.split_once("send delay's p99 was up to ") else {
+            return;
+        };
+        let ms = after
+            .split(' ')
+            .next()
+            .and_then(|ms| ms.parse::<f64>().ok());
+        assert!(ms.expect("milliseconds") < limit_ms, "{reasons}");
+    }
+}
+
+/// The equations that hold for every run file.
+pub fn closes(run: &serde_json::Value) {
+    for (name, flow) in run["flows"].as_object().unwrap() {
+        let n = |key: &str| flow["account"][key].as_u64().unwrap();
+        assert_eq!(n("planned"), n("sent") + n("unsent") + n("lost"), "{name}");
+        let answered = n("acknowledged") + n("failed") + n("unresolved");
+        assert_eq!(n("sent"), answered, "{name}");
+    }
+    for (name, group) in run["consume"].as_object().unwrap() {
+        let n = |key: &str| group[key].as_u64().unwrap();
+        let known = n("consumed") + n("missing") + n("expired") + n("unread");
+        assert_eq!(n("acknowledged"), known, "{name}");
+    }
+}
+
 impl Running {
     /// Process id.
     pub fn pid(&self) -> u32 {
@@ -161,6 +237,25 @@ impl Running {
         let path = self.out().join("windows.jsonl");
         let lines = || fs::read_to_string(&path).map_or(0, |text| text.lines().count());
         wait_until(&format!("{count} windows"), || lines() >= count);
+    }
+
+    /// Waits until it has said this on standard error.
+    pub fn wait_for_stderr(&self, words: &str) {
+        wait_until(&format!("{words:?} on standard error"), || {
+            self.stderr.so_far().contains(words)
+        });
+    }
+
+    /// Waits until it handles Ctrl-C itself: before, a signal ends it as any program that has just been started.
+    pub fn wait_for_handler(&self) {
+        let path = format!("/proc/{}/status", self.child.id());
+        let caught = || {
+            let status = fs::read_to_string(&path).unwrap_or_default();
+            let line = status.lines().find_map(|l| l.strip_prefix("SigCgt:"));
+            let mask = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            mask.is_some_and(|mask| mask & (1 << (libc::SIGINT - 1)) != 0)
+        };
+        wait_until("a handler of Ctrl-C", caught);
     }
 
     /// Interrupts it as Ctrl-C does.
@@ -179,10 +274,7 @@ impl Running {
             if Monotonic.now() > deadline {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
-                panic!(
-                    "still running after {LIMIT:?}: {}",
-                    self.stderr.join().unwrap()
-                );
+                panic!("still running after {LIMIT:?}: {}", self.stderr.all());
             }
             std::thread::sleep(Duration::from_millis(20));
         };
@@ -193,8 +285,8 @@ impl Running {
         let windows = fs::read_to_string(out.join("windows.jsonl")).unwrap_or_default();
         Done {
             code: status.code().unwrap_or(-1),
-            stdout: self.stdout.join().unwrap(),
-            stderr: self.stderr.join().unwrap(),
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
             json,
             windows: windows
                 .lines()
@@ -261,10 +353,26 @@ pub fn kcat_lines(bootstrap: &str, topic: &str, format: &str) -> Vec<String> {
         .collect()
 }
 
-fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = stream.read_to_string(&mut text);
-        text
-    })
+impl Stream {
+    fn of(mut stream: impl Read + Send + 'static) -> Stream {
+        let text: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let into = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut some = [0; 8192];
+            while let Ok(count @ 1..) = stream.read(&mut some) {
+                into.lock().unwrap().extend_from_slice(&some[..count]);
+            }
+        });
+        Stream { text, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
+    }
+
+    /// Everything, once the process has closed it.
+    fn all(self) -> String {
+        self.reader.join().unwrap();
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
+    }
 }

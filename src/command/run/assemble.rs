@@ -66,7 +66,7 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
         stopped: ran
             .stopped
             .as_ref()
-            .map(|stopped| stopped_of(stopped, prepared, ran)),
+            .and_then(|stopped| stopped_of(stopped, prepared, ran)),
         incomplete: incomplete(ran),
         broken: file.broken(Some(&ran.collected.sums)),
     };
@@ -143,13 +143,15 @@ fn unusable(file: &RunFile, ran: &Ran) -> Option<String> {
     })
 }
 
-fn stopped_of(stopped: &Stopped, prepared: &Prepared, ran: &Ran) -> verdict::Stopped {
+/// What the verdict says of a stop. That a run could not be recorded is told as a part that is missing.
+fn stopped_of(stopped: &Stopped, prepared: &Prepared, ran: &Ran) -> Option<verdict::Stopped> {
     match stopped {
-        Stopped::Interrupted => verdict::Stopped::Interrupted {
+        Stopped::Interrupted => Some(verdict::Stopped::Interrupted {
             after_s: ran.load_ns / NS_PER_S,
             of_s: prepared.scenario.time.run_ns() / NS_PER_S,
-        },
-        Stopped::Aborted(reason) => verdict::Stopped::Aborted(reason.clone()),
+        }),
+        Stopped::Aborted(reason) => Some(verdict::Stopped::Aborted(reason.clone())),
+        Stopped::Unrecorded => None,
     }
 }
 

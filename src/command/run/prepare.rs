@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::interrupts::Interrupts;
 use crate::cli::{RunArgs, TargetKind};
 use crate::clock::{Clock, Monotonic, wall_now};
 use crate::command::client_options;
@@ -49,7 +50,11 @@ struct Cluster {
 }
 
 /// Reads, checks, connects, creates topics.
-pub(super) fn prepare(args: &RunArgs, progress: &mut Progress) -> Result<Prepared> {
+pub(super) fn prepare(
+    args: &RunArgs,
+    progress: &mut Progress,
+    interrupts: &Interrupts,
+) -> Result<Prepared> {
     let loaded = scenario::load(
         &Source::named(&args.scenario.name)?,
         &args.scenario.overrides(),
@@ -76,6 +81,7 @@ pub(super) fn prepare(args: &RunArgs, progress: &mut Progress) -> Result<Prepare
         traffic: &traffic,
         schedules: &schedules,
         run_id: &run_id,
+        interrupts,
     };
     let reached = draft.reach(progress, &mut warnings)?;
     Ok(Prepared {
@@ -215,6 +221,7 @@ struct Draft<'a> {
     traffic: &'a Arc<Traffic>,
     schedules: &'a [Arc<FlowSchedule>],
     run_id: &'a str,
+    interrupts: &'a Interrupts,
 }
 
 /// A target that is ready.
@@ -270,6 +277,7 @@ impl Draft<'_> {
         let wanted = self.wanted();
         let count = wanted.len();
         progress.show(Monotonic.now(), Stage::Topics { count });
+        self.interrupts.commit();
         let ready = admin.prepare_topics(&wanted, self.args.allow_existing)?;
         warnings.extend(ready.warnings.iter().cloned());
         let info = self.info("kafka", &admin.cluster().brokers, &ready, client);

@@ -78,7 +78,7 @@ impl Admin {
     fn connect_within(settings: &Settings, limit_ns: u64) -> Result<Admin, KafkaError> {
         let bootstrap = settings.get("bootstrap.servers").unwrap_or("").to_owned();
         let producer = rdsys::rd_kafka_type_t::RD_KAFKA_PRODUCER;
-        let handle = Handle::create(settings, producer, Listener::default())?;
+        let mut handle = Handle::create(settings, producer, Listener::default())?;
         let clock = Monotonic;
         let started = clock.now();
         let mut slice_ms = 250;
@@ -298,6 +298,10 @@ impl Admin {
                     }
                 }
             }
+        }
+        // Where a broker did not answer, librdkafka leaves its partitions out and says nothing of it.
+        if offsets.iter().flatten().any(|offset| *offset < 0) {
+            return Err(self.failed(doing, TIMED_OUT, ""));
         }
         Ok(Ok(offsets))
     }

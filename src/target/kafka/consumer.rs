@@ -245,8 +245,9 @@ impl KafkaConsumer {
         }
     }
 
-    /// Leaves the group, so that the others need not wait for this member's session to end.
-    fn leave(&self) {
+    /// Leaves the group, so that the others need not wait for this member's session to end. Whether that came to an end: it does
+    /// not while the group's coordinator is silent.
+    fn leave(&self) -> bool {
         let queue = Queue::new(&self.handle);
         let rk = self.handle.rk();
         // SAFETY: client and queue live; what comes through the queue is ours to destroy.
@@ -254,7 +255,7 @@ impl KafkaConsumer {
             let error = rdsys::rd_kafka_consumer_close_queue(rk, queue.as_ptr());
             if !error.is_null() {
                 rdsys::rd_kafka_error_destroy(error);
-                return;
+                return true;
             }
             let clock = Monotonic;
             let limit = clock.now().plus_ns(GOODBYE * NS_PER_S);
@@ -264,6 +265,7 @@ impl KafkaConsumer {
                     rdsys::rd_kafka_message_destroy(message);
                 }
             }
+            rdsys::rd_kafka_consumer_closed(rk) != 0
         }
     }
 }
@@ -362,7 +364,9 @@ impl Consumer for KafkaConsumer {
 
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
-        self.leave();
+        if !self.leave() {
+            self.handle.abandon();
+        }
         // SAFETY: queue and topics are ours; the ringing ends before the descriptor is closed.
         unsafe {
             rdsys::rd_kafka_queue_io_event_enable(self.queue.as_ptr(), -1, ptr::null(), 0);

@@ -160,6 +160,7 @@ pub(super) struct Listener {
 pub(super) struct Handle {
     rk: NonNull<rdsys::rd_kafka_t>,
     listener: Box<Listener>,
+    abandoned: bool,
 }
 
 // SAFETY: librdkafka's clients may be used from any thread, and the listener is Send and Sync.
@@ -193,7 +194,11 @@ impl Handle {
         let rk = conf
             .create(kind)
             .map_err(|words| settings.rejected(&words))?;
-        Ok(Handle { rk, listener })
+        Ok(Handle {
+            rk,
+            listener,
+            abandoned: false,
+        })
     }
 
     /// The client.
@@ -222,15 +227,21 @@ impl Handle {
         unsafe { rdsys::rd_kafka_poll(self.rk(), ms) };
     }
 
-    /// Leaves the client and its threads behind. For a process about to end: destroying a client waits for its threads, and one
-    /// of them may be stuck in a name look-up for longer than anyone wants to wait.
-    pub(super) fn abandon(self) {
-        std::mem::forget(self);
+    /// When this is dropped, leaves the client and its threads behind. For a process about to end: destroying a client waits for
+    /// its threads, and one of them may be stuck in a name look-up, or waiting for a broker that is gone, for longer than anyone
+    /// wants to wait.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if self.abandoned {
+            // The client goes on reporting to it.
+            Box::leak(std::mem::take(&mut self.listener));
+            return;
+        }
         let flags = rdsys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE;
         // SAFETY: ours, destroyed once, before the listener.
         unsafe { rdsys::rd_kafka_destroy_flags(self.rk(), flags) };

@@ -1,38 +1,13 @@
-//! Recording an event allocates nothing once warm: only handing over a second's windows does.
+//! Recording an event: only handing over a second's windows allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use highwater::measure::Sample;
 use highwater::measure::consumer_recorder::{ConsumerRecorder, Received};
 use highwater::measure::recorder::Recorder;
 use highwater::measure::shape::{FlowShape, Model, RunShape, TopicShape};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use super::allocations;
 
 const SECOND: u64 = 1_000_000_000;
 const EVENTS: u64 = 10_000;
@@ -64,7 +39,6 @@ fn second(producer: &mut Recorder, member: &mut ConsumerRecorder, second: u64) {
     }
 }
 
-// One test only: another's allocations would be counted with it.
 #[test]
 fn a_warm_recorder_allocates_nothing_per_event() {
     let shape = Arc::new(RunShape {
@@ -86,10 +60,10 @@ fn a_warm_recorder_allocates_nothing_per_event() {
     let mut member = ConsumerRecorder::new(&shape, 0, 0);
     let mut recorded = 0;
     for s in 0..30 {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocations();
         second(&mut producer, &mut member, s);
         if s >= 10 {
-            recorded += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            recorded += allocations() - before;
         }
         let now = (s + 1) * SECOND;
         producer.close(now, now, &mut |part| drop(part));

@@ -1,49 +1,19 @@
-//! Rendering an event allocates nothing once warm: every allocation of this program is counted.
+//! Rendering an event.
 
-#![allow(missing_docs, reason = "a test")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use highwater::scenario::{StampPlace, TemplateText, Value};
 use highwater::schedule::{Identity, Origin};
 use highwater::traffic::{Renderer, Traffic, headers, stamp};
 
-#[path = "../benches/shop/mod.rs"]
+use super::allocations;
+
+#[path = "../../benches/shop/mod.rs"]
 mod shop;
 use shop::{ORDER, event, shop, template};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: hands everything on to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the ones asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 const RUN: u64 = 7;
 
-/// The only test of this program, so that nothing else allocates beside it.
 #[test]
 fn rendering_and_checking_allocate_nothing() {
     let mut with_headers = event("with_headers", template(ORDER));
@@ -74,7 +44,7 @@ fn rendering_and_checking_allocate_nothing() {
     let mut renderer = Renderer::new(Arc::new(Traffic::compile(&scenario, RUN).unwrap()));
     // The longest event of these is 20 lines on average, 500 hardly ever: 64 bytes short of 1 MiB is never reached.
     let mut buffer = Vec::with_capacity(1 << 20);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     let mut ours = 0;
     for number in 0..100_000u32 {
         buffer.clear();
@@ -103,10 +73,10 @@ fn rendering_and_checking_allocate_nothing() {
         );
         ours += u32::from(matches!(checked, stamp::Checked::Ours(stamp) if stamp.id == id));
     }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    assert_eq!((allocations, ours), (0, 100_000));
+    let made = allocations() - before;
+    assert_eq!((made, ours), (0, 100_000));
     // The counter counts: growing a buffer is seen.
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     renderer.render(
         0,
         Identity {
@@ -119,5 +89,5 @@ fn rendering_and_checking_allocate_nothing() {
         &Origin::Alone,
         &mut Vec::new(),
     );
-    assert!(ALLOCATIONS.load(Ordering::Relaxed) > before);
+    assert!(allocations() > before);
 }

@@ -1,7 +1,11 @@
 //! Whole runs against real Apache Kafka, held against ground truth: a broker paused for a known time, another program's count of what is
 //! in the log, the same bytes twice, a broker killed.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod interrupts;
+mod quota;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,7 +43,10 @@ mean     = "{rate}/s"
 
 /// A broker stopped for d seconds in a run of 30 s: what was due in the pause, except its last x seconds, waits longer than x.
 /// So the share above x is (d - x) / 30. Bound: one percentage point, a tenth of the pause's whole effect.
-fn paused_broker(client: &str) -> (serde_json::Value, f64) {
+///
+/// The pause ends between the signal that lets the broker go on and the answer to a record that `kcat` offered meanwhile: on a
+/// busy machine the broker takes its time to get going, and the responses have to show that as well.
+fn paused_broker(client: &str) -> serde_json::Value {
     let cluster = Cluster::start(1);
     let scenario = flat(2_000, 30, client);
     let run = Highwater::new(&scenario)
@@ -47,27 +54,32 @@ fn paused_broker(client: &str) -> (serde_json::Value, f64) {
         .spawn();
     run.wait_for_windows(8);
     let began = Monotonic.now();
+    let since = || Monotonic.now().since(began) as f64 / NS_PER_S as f64;
     cluster.pause(1);
-    std::thread::sleep(Duration::from_secs(3));
-    cluster.resume(1);
-    let paused = Monotonic.now().since(began) as f64 / NS_PER_S as f64;
+    let (least, most) = std::thread::scope(|scope| {
+        let witness = cluster.kcat(["-P", "-t", "highwater.orders", "-X", "acks=all"]);
+        let answered = scope.spawn(|| witness.accepts("witness").then(since));
+        std::thread::sleep(Duration::from_secs(3));
+        let least = since();
+        cluster.resume(1);
+        (least, answered.join().unwrap().expect("the broker is back"))
+    });
     let done = run.wait();
     let account = &done.json["flows"]["orders"]["account"];
     assert_eq!(account["planned"], 60_000, "{}", done.stderr);
     assert_eq!(account["acknowledged"], 60_000, "{}", done.stderr);
     for x in [0.5, 1.0, 2.0] {
         let share = share_above(&done.json["flows"]["orders"]["response"], x);
-        let expected = (paused - x) / 30.0;
+        let (least, most) = ((least - x) / 30.0, (most - x) / 30.0);
         assert!(
-            (share - expected).abs() < 0.01,
-            "{share} of the responses are above {x} s, (d - x)/30 is {expected}"
+            (least - 0.01..most + 0.01).contains(&share),
+            "{share} of the responses are above {x} s, (d - x)/30 is {least} to {most}"
         );
     }
     done.assert_sound();
     // A full queue is the cluster's doing. Were it blamed on us, the send delay's p99 would be told in seconds.
-    let reasons = done.json["reasons"].to_string();
-    assert!(!reasons.contains(" s while the client"), "{reasons}");
-    (done.json, paused)
+    done.assert_queue_not_blamed(500.0);
+    done.json
 }
 
 #[test]
@@ -77,11 +89,18 @@ fn a_paused_broker_shows_in_response_times_as_arithmetic_says() {
 
 #[test]
 fn a_small_client_queue_hides_nothing() {
-    let (json, _) = paused_broker("client = { queue.buffering.max.messages = 1000 }");
+    let json = paused_broker("client = { queue.buffering.max.messages = 1000 }");
     // Timed from the actual send, only what fitted the queue (1,000) and one batch on the wire waited: 1,000 / 60,000 = 1.7 %,
-    // a fifth of the 8.3 % whose response was above half a second.
-    let service = share_above(&json["flows"]["orders"]["service"], 0.5);
-    assert!(service < 0.02, "service time above 0.5 s: {service}");
+    // a fifth of the 8.3 % whose response was above half a second. A third leaves room for a slow machine.
+    let flow = &json["flows"]["orders"];
+    let (service, response) = (
+        share_above(&flow["service"], 0.5),
+        share_above(&flow["response"], 0.5),
+    );
+    assert!(
+        service < response / 3.0,
+        "above 0.5 s: service {service}, response {response}"
+    );
 }
 
 #[test]

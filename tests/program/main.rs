@@ -1,9 +1,13 @@
 //! The program as its user meets it: on the embedded cluster, on none, with wrong input, interrupted.
 
+#[path = "../support/mod.rs"]
 mod support;
 
+mod full_disk;
+mod interrupts;
+mod starved;
+
 use std::fs;
-use std::time::Duration;
 
 use highwater::clock::{Clock, Monotonic, NS_PER_S};
 
@@ -89,31 +93,6 @@ fn an_impossible_rate_is_invalid_not_slow() {
     let count = counts(&done);
     assert_eq!(count("planned"), count("sent") + count("unsent"));
     assert_eq!(count("planned"), 60_000_000);
-}
-
-#[test]
-fn ctrl_c_closes_the_account_at_any_moment() {
-    for (windows, label) in [(0, "before the load"), (1, "early"), (4, "late")] {
-        let run = Highwater::new(&small(30)).spawn();
-        if windows > 0 {
-            run.wait_for_windows(windows);
-        } else {
-            support::run::wait_until("its run folder", || {
-                fs::metadata(format!("/proc/{}/fd", run.pid())).is_ok()
-            });
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        run.interrupt();
-        let done = run.wait();
-        assert_eq!(done.code, 3, "{label}: {}\n{}", done.stdout, done.stderr);
-        if windows > 0 {
-            assert_eq!(done.json["verdict"], "invalid", "{label}");
-            assert_eq!(done.json["reasons"][0]["kind"], "interrupted", "{label}");
-            let count = counts(&done);
-            assert_eq!(count("planned"), count("sent") + count("unsent"), "{label}");
-            assert!(count("planned") < 6_000, "{label}");
-        }
-    }
 }
 
 #[test]
