@@ -89,6 +89,7 @@ pub(super) fn scenario(
         root,
         events: &events,
         pools: &pools,
+        checked_pools: &checked_pools,
     };
     let checked_journeys = journeys::journeys(findings, &ground, &journeys);
     let ground = flows::Ground {

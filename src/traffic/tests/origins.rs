@@ -220,7 +220,8 @@ fn a_flash_takes_its_share() {
     let mut renderer = compiled(&kept);
     assert!(is_share(hits(&mut renderer, N, visit(12_000, 13_000))));
     assert!(hits(&mut renderer, N, visit(9_000, 13_000)) < 10);
-    assert!(hits(&mut renderer, N, visit(12_000, 20_000)) < 60);
+    // Later they still are at its merchant's, whose most popular product has a fifth of the picks at most.
+    assert!(hits(&mut renderer, N, visit(12_000, 20_000)) < 600);
 }
 
 /// All events of those who came for a flash agree, whichever pools they name.
