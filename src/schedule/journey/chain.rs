@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::law::{Chance, Clockwork, Count, Law, Moment};
 use crate::rng::Stream;
-use crate::scenario::{FlowJourney, Follow, Journey, Scenario, State};
+use crate::scenario::{FlowJourney, Follow, Scenario, State};
 use crate::schedule::HELD;
 
 /// A journey's states and follow-ups, ready to be walked.
