@@ -7,8 +7,10 @@ use std::sync::Arc;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use highwater::rng::{Purpose, stream};
-use highwater::scenario::{Event, Skew, StampPlace, TemplateText, Value};
-use highwater::schedule::{Identity, Origin};
+use highwater::scenario::{
+    Event, FlowJourney, Journey, Scenario, Skew, StampPlace, TemplateText, Value,
+};
+use highwater::schedule::{Draw, Identity, Origin, Step};
 use highwater::traffic::{Pool, Renderer, Traffic, partition, stamp};
 
 mod shop;
@@ -33,8 +35,13 @@ fn identity(round: u32, ordinal: u32) -> Identity {
 /// Renders [`EVENTS`] of an event over and over; the time printed is theirs together, so its microseconds are
 /// nanoseconds of one.
 fn render(bencher: Bencher, events: Vec<Event>) {
-    let kinds = events.len() as u32;
-    let traffic = Traffic::compile(&shop(events), RUN).unwrap();
+    render_in(bencher, &shop(events), |_| Origin::Alone);
+}
+
+/// The same of a scenario's events, each from where `origin` says by its number.
+fn render_in(bencher: Bencher, scenario: &Scenario, origin: impl Fn(u32) -> Origin) {
+    let kinds = scenario.events.len() as u32;
+    let traffic = Traffic::compile(scenario, RUN).unwrap();
     let mut renderer = Renderer::new(Arc::new(traffic));
     let mut buffer = Vec::with_capacity(16 << 20);
     let mut round = 0;
@@ -45,7 +52,7 @@ fn render(bencher: Bencher, events: Vec<Event>) {
                 (ordinal % kinds) as u16,
                 identity(0, ordinal),
                 0,
-                &Origin::Alone,
+                &origin(ordinal),
                 &mut buffer,
             )
             .value
@@ -63,7 +70,7 @@ fn render(bencher: Bencher, events: Vec<Event>) {
                     (ordinal % kinds) as u16,
                     identity(round, ordinal),
                     due_ns,
-                    &Origin::Alone,
+                    &origin(ordinal),
                     &mut buffer,
                 ));
             }
@@ -113,6 +120,36 @@ fn padded(bencher: Bencher) {
 fn page_view(bencher: Bencher) {
     let text = r#"{"at": "{{now}}", "merchant": {{merchant}}, "product": {{product}}, "customer": {{customer}}, "device": "{{choice mobile 65 desktop 32}}"}"#;
     render(bencher, vec![event("page_view", template(text))]);
+}
+
+/// Products belong to merchants; alone, and in journeys that keep customer and merchant.
+#[divan::bench(args = [false, true])]
+fn page_view_of_a_merchant(bencher: Bencher, journey: bool) {
+    let text = r#"{"at": "{{now}}", "merchant": {{merchant}}, "product": {{product}}, "customer": {{customer}}, "device": "{{choice mobile 65 desktop 32}}"}"#;
+    let mut scenario = shop(vec![event("page_view", template(text))]);
+    scenario.pools[1].of = Some(0);
+    if !journey {
+        return render_in(bencher, &scenario, |_| Origin::Alone);
+    }
+    scenario.journeys = vec![Journey {
+        keeps: vec![0, 2],
+        ..Journey::default()
+    }];
+    scenario.flows[0].journey = Some(FlowJourney {
+        journey: 0,
+        start: 0,
+        visits: Vec::new(),
+    });
+    render_in(bencher, &scenario, |ordinal| {
+        Origin::Step(Step {
+            session: u64::from(ordinal) / 12,
+            visit: Draw {
+                serial: ordinal % 12,
+                at_ms: 0,
+            },
+            ..Step::default()
+        })
+    });
 }
 
 #[divan::bench(args = [1.0, 3.0])]

@@ -138,20 +138,27 @@ pub(super) struct Scheduled {
     bin: u32,
     held: Bin,
     next: usize,
+    /// The first bin, until it is come to. It is made before the load begins: the journeys under way then are walked through for it,
+    /// which takes its time.
+    first: Option<Bin>,
 }
 
 impl Scheduled {
     pub(super) fn new(flow: u16, schedule: &Arc<FlowSchedule>, shards: Shards) -> Scheduled {
+        let mut cells = schedule.cells(shards);
+        let mut first = Bin::default();
+        cells.bin(0, &mut first);
         let ours = (u32::from(shards.first)..shards.end).step_by(usize::from(shards.step));
         Scheduled {
             flow,
             schedule: Arc::clone(schedule),
             share: ours.count() as f64 / f64::from(shards.end),
-            cells: schedule.cells(shards),
+            cells,
             bins: schedule.bins(),
             bin: NO_BIN,
             held: Bin::default(),
             next: 0,
+            first: Some(first),
         }
     }
 
@@ -163,7 +170,10 @@ impl Scheduled {
             }
             self.bin = bin;
             self.next = 0;
-            self.cells.bin(bin, &mut self.held);
+            match self.first.take() {
+                Some(first) => self.held = first,
+                None => self.cells.bin(bin, &mut self.held),
+            }
             if !self.held.arrivals.is_empty() {
                 opened(bin, &self.held.arrivals);
             }

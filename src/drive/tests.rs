@@ -3,6 +3,7 @@
 
 mod closed;
 mod defects;
+mod journeys;
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -20,6 +20,19 @@ pub struct Journey {
     pub follows: Vec<Follow>,
 }
 
+impl Journey {
+    /// The pools that some state keeps on, in the order of pools.
+    pub fn held(&self) -> Vec<usize> {
+        let states = self.states.iter();
+        let mut pools: Vec<usize> = states
+            .flat_map(|state| state.keep_on.iter().copied())
+            .collect();
+        pools.sort_unstable();
+        pools.dedup();
+        pools
+    }
+}
+
 /// A state of a journey.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {

@@ -8,7 +8,7 @@ use rand::Rng;
 use super::belonging::Pools;
 use super::template::{Draft, Draw};
 use crate::rng::{Purpose, Stream, hash, stream};
-use crate::scenario::{Arrivals, Flow, Journey, Scenario, Time};
+use crate::scenario::{Arrivals, Flow, Scenario, Time};
 use crate::schedule::{Origin, Step};
 
 /// For what a pool's id is drawn in a flow, the longest last.
@@ -80,8 +80,8 @@ impl FlowDraws {
     ) -> FlowDraws {
         let flow = &scenario.flows[index];
         let mut scopes = scopes(scenario, flow);
-        // Whatever belongs to another can stay no longer than that does: who keeps a product keeps its merchant. Two that states
-        // keep on each have a place of their own.
+        // Whatever belongs to another can stay no longer than that does: who keeps a product keeps its merchant. Of two that
+        // states keep on, the state that keeps on the child does so with the parent.
         for pool in (0..pools.len()).rev() {
             if let Some(parent) = pools.parent(pool)
                 && !matches!(
@@ -136,7 +136,7 @@ fn scopes(scenario: &Scenario, flow: &Flow) -> Vec<Scope> {
     if let Some(of) = &flow.journey {
         let journey = &scenario.journeys[of.journey];
         scopes.fill(Scope::Visit);
-        for (place, pool) in held(journey).into_iter().enumerate() {
+        for (place, pool) in journey.held().into_iter().enumerate() {
             scopes[pool] = Scope::Held(place as u8);
         }
         for &pool in &journey.keeps {
@@ -157,15 +157,6 @@ fn scopes(scenario: &Scenario, flow: &Flow) -> Vec<Scope> {
         _ => {}
     }
     scopes
-}
-
-/// The pools that some state of a journey keeps on, in the order of [`Step::held`].
-fn held(journey: &Journey) -> Vec<usize> {
-    let states = journey.states.iter();
-    let mut pools: Vec<usize> = states.flat_map(|state| state.keep_on.clone()).collect();
-    pools.sort_unstable();
-    pools.dedup();
-    pools
 }
 
 /// The flash of a pool as real time sees it.

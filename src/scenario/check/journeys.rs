@@ -12,7 +12,7 @@ use super::super::wire;
 use super::super::wire_journey::{
     Follow as WireFollow, Journey as WireJourney, State as WireState,
 };
-use super::super::{Follow, Journey, Next, State};
+use super::super::{Follow, Journey, Next, Pool, State};
 use super::names::{no_such, once, resolve, resolve_all, simple};
 use super::{Table, bounded, need};
 
@@ -33,6 +33,7 @@ pub(super) struct Ground<'a> {
     pub root: &'a DeTable<'a>,
     pub events: &'a [Table<wire::Event>],
     pub pools: &'a [Table<wire::Pool>],
+    pub checked_pools: &'a [Pool],
 }
 
 /// Checks the journeys; `None` stands for one with errors.
@@ -95,7 +96,7 @@ fn journey(
     if !read.whole {
         return None;
     }
-    let journey = Journey {
+    let mut journey = Journey {
         name: table.name.clone(),
         start: start?,
         keeps: keeps?,
@@ -103,8 +104,24 @@ fn journey(
         states: states.into_iter().collect::<Option<_>>()?,
         follows: follows.into_iter().collect::<Option<_>>()?,
     };
+    keep_owners_on(&mut journey, ground.checked_pools);
     (follows_something(findings, ground, wire, &journey) && holds(findings, table, wire, &journey))
         .then_some(journey)
+}
+
+/// Where a product stays, its merchant stays: a state that keeps a pool on also keeps on what it is of, if any state keeps that on.
+fn keep_owners_on(journey: &mut Journey, pools: &[Pool]) {
+    let held = journey.held();
+    for state in &mut journey.states {
+        for at in 0..state.keep_on.len() {
+            let owners = std::iter::successors(pools[state.keep_on[at]].of, |pool| pools[*pool].of);
+            for owner in owners.filter(|pool| held.contains(pool)) {
+                if !state.keep_on.contains(&owner) {
+                    state.keep_on.push(owner);
+                }
+            }
+        }
+    }
 }
 
 /// The names of a journey's states, whatever is wrong with them.
@@ -269,13 +286,7 @@ fn holds(
     wire: &WireJourney,
     journey: &Journey,
 ) -> bool {
-    let mut held: Vec<usize> = journey
-        .states
-        .iter()
-        .flat_map(|s| s.keep_on.clone())
-        .collect();
-    held.sort_unstable();
-    held.dedup();
+    let held = journey.held();
     if held.len() <= HELD {
         return true;
     }

@@ -161,6 +161,7 @@ fn offered(
         root,
         events: &tables.events,
         pools: &tables.pools,
+        checked_pools: &pools,
     };
     let journeys = journeys::journeys(findings, &ground, &tables.journeys);
     let ground = flows::Ground {

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::law::{Chance, Clockwork, Count, Law, Moment};
 use crate::rng::Stream;
-use crate::scenario::{FlowJourney, Follow, Journey, Scenario, State};
+use crate::scenario::{FlowJourney, Follow, Scenario, State};
 use crate::schedule::HELD;
 
 /// A journey's states and follow-ups, ready to be walked.
@@ -61,22 +61,10 @@ pub(super) struct Visit<M> {
     pub sent: u32,
 }
 
-/// The pools that some state of the journey keeps on, in the order of pools.
-fn held_pools(journey: &Journey) -> Vec<usize> {
-    let mut pools: Vec<usize> = journey
-        .states
-        .iter()
-        .flat_map(|state| state.keep_on.iter().copied())
-        .collect();
-    pools.sort_unstable();
-    pools.dedup();
-    pools
-}
-
 impl Chain {
     pub fn new(scenario: &Scenario, flow: &FlowJourney, clockwork: Clockwork) -> Chain {
         let journey = &scenario.journeys[flow.journey];
-        let held = held_pools(journey);
+        let held = journey.held();
         let mut follows = vec![Vec::new(); scenario.events.len()];
         for follow in &journey.follows {
             if follow.on >= follows.len() {

@@ -361,8 +361,11 @@ fn wait_for_partitions(
 mod tests {
     use super::*;
     use crate::target::kafka::config::ClientOptions;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    use rdkafka::message::{Headers as _, Message as _};
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
     fn cluster() -> MockCluster<'static, DefaultProducerContext> {
         let cluster = MockCluster::new(1).unwrap();
@@ -461,7 +464,55 @@ mod tests {
             panic!("{:?}", acks[1]);
         };
         assert_eq!(producer.failure_name(failure), "MSG_SIZE_TOO_LARGE");
+        assert!(producer.is_too_large(failure) && !producer.is_too_large(Failure(7)));
         assert!(matches!(acks[2].outcome, Outcome::Acknowledged { .. }));
+    }
+
+    /// With headers and without: one goes alone, the other in a batch.
+    #[test]
+    fn a_tombstone_has_no_value_and_an_empty_value_is_one() {
+        let cluster = cluster();
+        let mut producer = producer(&cluster, &[]);
+        // Key, and a header of one byte named `h`.
+        let buffer = b"k\x01\x00\x01\x00\x00\x00hv";
+        let mut some = records(4, 0);
+        for (record, (value, headers)) in some.iter_mut().zip([
+            (None, 0..0),
+            (Some(1..1), 0..0),
+            (None, 1..buffer.len()),
+            (Some(0..1), 1..buffer.len()),
+        ]) {
+            (record.value, record.headers) = (value, headers);
+        }
+        assert_eq!(producer.send(0, 0, buffer, &some), 4);
+        assert_eq!(acks(&mut producer, 4).len(), 4);
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("group.id", "g")
+            .create()
+            .unwrap();
+        let mut wanted = TopicPartitionList::new();
+        wanted
+            .add_partition_offset("t", 0, Offset::Beginning)
+            .unwrap();
+        consumer.assign(&wanted).unwrap();
+        let mut values = Vec::new();
+        let deadline = Monotonic.now().plus_ns(20 * NS_PER_S);
+        while values.len() < 4 && Monotonic.now() < deadline {
+            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                let message = message.unwrap();
+                assert_eq!(message.key(), Some(&b"k"[..]));
+                let headers = message.headers().map_or(0, |headers| headers.count());
+                values.push((message.payload().map(<[u8]>::to_vec), headers));
+            }
+        }
+        let ought = [
+            (None, 0),
+            (Some(vec![]), 0),
+            (None, 1),
+            (Some(b"k".to_vec()), 1),
+        ];
+        assert_eq!(values, ought);
     }
 
     #[test]

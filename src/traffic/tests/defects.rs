@@ -98,8 +98,8 @@ fn late_events_tell_of_the_past() {
     };
     let text = template(r#"{"at": "{{now}}", "ms": {{now_ms}}}"#);
     let mut renderer = with(late, disordered, text, StampPlace::Payload);
-    let start = renderer.traffic.kit.calendar.millis(0);
-    let (mut hours, mut disorder, mut sum) = (0, 0, 0);
+    let start = calendar::Calendar::new(&scenario(Vec::new()).time).millis(0);
+    let (mut hours, mut disorder, mut sum) = (0i64, 0i64, 0i64);
     for ordinal in 0..N {
         let told = value(&mut renderer, ordinal);
         let ms = told["ms"].as_i64().unwrap();
