@@ -1,6 +1,8 @@
 //! Telling it: text for the terminal.
 
 pub mod data;
+pub mod html;
+pub mod plot;
 pub mod progress;
 mod table;
 pub mod term;
