@@ -17,6 +17,7 @@ use super::term::Paint;
 use limits::limits;
 use measured::{flows, groups, time, warm};
 pub use trust::ClientTotals;
+pub(super) use trust::client_line;
 use trust::trust;
 
 /// Nothing is wider.
