@@ -27,6 +27,7 @@ use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
 use crate::report::progress::{Progress, Stage};
 use crate::report::term::Paint;
 use crate::report::text::{self, ClientTotals, Context as TextContext};
+use crate::report::{data, html};
 use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 
 /// Runs a scenario. Returns the exit code of its verdict.
@@ -94,8 +95,21 @@ fn take_place(
         let remedy = "free some space, or choose another folder with --out";
         ran.incomplete.push(format!("{error}; {remedy}"));
         (file, exit) = assemble::assemble(prepared, &ran, gatherer);
+    } else {
+        write_page(folder);
     }
     Ok((file, *client, exit))
+}
+
+/// Writes `report.html`. The run is over and judged by now: a page that can't be written does not change its verdict.
+fn write_page(folder: &Path) {
+    let written = data::load(folder)
+        .map_err(anyhow::Error::from)
+        .and_then(|data| Ok(html::write(&data)?));
+    if let Err(error) = written {
+        let file = folder.join(html::PAGE_FILE);
+        eprintln!("warning: can't write {}: {error:#}", file.display());
+    }
 }
 
 /// Feeds each second of the run to what judges it, as it completes.

@@ -2,8 +2,8 @@
 //!
 //! The verdict and its reason come first, then the limits, then what was measured, then how far it can be trusted.
 
-mod limits;
-mod measured;
+pub(super) mod limits;
+pub(super) mod measured;
 mod trust;
 
 use std::path::Path;
@@ -17,6 +17,7 @@ use super::term::Paint;
 use limits::limits;
 use measured::{flows, groups, time, warm};
 pub use trust::ClientTotals;
+pub(super) use trust::client_line;
 use trust::trust;
 
 /// Nothing is wider.
@@ -80,7 +81,7 @@ pub fn line(run: &RunFile, context: &Context<'_>) -> String {
     parts.join(" · ")
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
@@ -89,7 +90,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// The sentence that goes with the verdict.
-fn reason(run: &RunFile) -> &str {
+pub(super) fn reason(run: &RunFile) -> &str {
     match run.reasons.first() {
         Some(first) if run.verdict != Verdict::Pass => &first.text,
         _ => "every limit held",
@@ -103,7 +104,7 @@ fn name(run: &RunFile) -> String {
     name.unwrap_or_else(|| run.id.clone())
 }
 
-fn weight(reason: &Reason) -> Weight {
+pub(super) fn weight(reason: &Reason) -> Weight {
     // A kind of a later version: it is not for us to weigh, but it is to be read.
     Kind::from_name(&reason.kind).map_or(Weight::Inconclusive, Kind::weight)
 }

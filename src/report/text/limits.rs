@@ -65,7 +65,7 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
 }
 
 /// A limit of zero that held.
-fn is_quiet(slo: &SloResult) -> bool {
+pub(in crate::report) fn is_quiet(slo: &SloResult) -> bool {
     slo.held && slo.limit == Some(0.0) && slo.windows.is_none()
 }
 
@@ -104,7 +104,7 @@ fn slo_row(slo: &SloResult) -> Vec<Cell> {
 }
 
 /// Limit and figure in their unit, and their ratio.
-fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
+pub(in crate::report) fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
     if let Some(limit) = slo.limit_us {
         let measured = slo.measured_us.map_or("unknown".to_owned(), units::time_us);
         let ratio = slo

@@ -81,7 +81,7 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
 }
 
 /// Response, service and send delay without the warm-up.
-pub(super) fn warm(flow: &FlowResult) -> (Option<&Summary>, &Summary, Option<&Summary>) {
+pub(in crate::report) fn warm(flow: &FlowResult) -> (Option<&Summary>, &Summary, Option<&Summary>) {
     match &flow.warm {
         Some(warm) => (
             warm.response.as_ref(),
@@ -97,7 +97,7 @@ pub(super) fn warm(flow: &FlowResult) -> (Option<&Summary>, &Summary, Option<&Su
 }
 
 /// A quantile; `> longest` where it falls among events without a time.
-pub(super) fn time(of: &Summary, quantile: Option<u64>) -> String {
+pub(in crate::report) fn time(of: &Summary, quantile: Option<u64>) -> String {
     match quantile {
         Some(us) => units::time_us(us),
         None if of.beyond > 0 => of

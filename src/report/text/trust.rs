@@ -176,7 +176,8 @@ fn generator(run: &RunFile) -> String {
     )
 }
 
-fn client_line(run: &RunFile, client: &ClientTotals) -> String {
+/// librdkafka's view of the whole run in a line.
+pub(in crate::report) fn client_line(run: &RunFile, client: &ClientTotals) -> String {
     let throttled = match client.throttle_max_us {
         0 => "never throttled".to_owned(),
         us => format!("throttled up to {}", units::time_us(us)),
