@@ -64,15 +64,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
 /// The client options of `-b`, `-F` and `-X`.
 fn client_options(args: &crate::cli::ClusterArgs) -> anyhow::Result<ClientOptions> {
     let files: Vec<_> = args.config.iter().cloned().collect();
-    let flags: Vec<String> = args
-        .properties
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
     Ok(ClientOptions::read(
         args.bootstrap.as_deref(),
         &files,
-        &flags,
+        &args.properties,
     )?)
 }
 

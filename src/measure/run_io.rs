@@ -157,11 +157,11 @@ impl RunFile {
         })
     }
 
-    /// Reads the file of a run folder, and its windows where they are there, and checks them.
+    /// Reads the file of a run folder as it is, without its windows and without checking that it adds up.
     ///
     /// # Errors
-    /// When a file can't be read, or when it says `pass` and does not add up.
-    pub fn read(folder: &Path) -> Result<RunFile, RunFileError> {
+    /// When the file can't be read, is none of ours or of another version.
+    pub fn read_alone(folder: &Path) -> Result<RunFile, RunFileError> {
         let path = folder.join(RUN_FILE);
         let text = fs::read_to_string(&path).map_err(|source| RunFileError::Io {
             doing: "read",
@@ -180,7 +180,15 @@ impl RunFile {
         if found != FORMAT {
             return Err(RunFileError::Format { path, found });
         }
-        let run: RunFile = serde_json::from_str(&text).map_err(json)?;
+        serde_json::from_str(&text).map_err(json)
+    }
+
+    /// Reads the file of a run folder, and its windows where they are there, and checks them.
+    ///
+    /// # Errors
+    /// When a file can't be read, or when it says `pass` and does not add up.
+    pub fn read(folder: &Path) -> Result<RunFile, RunFileError> {
+        let run = RunFile::read_alone(folder)?;
         let windows = folder.join(WINDOWS_FILE);
         let sums = if windows.exists() {
             let mut sums = WindowSums::default();
@@ -191,11 +199,19 @@ impl RunFile {
         } else {
             None
         };
-        run.refuse_broken(&path, sums.as_ref())?;
+        run.refuse_broken(&folder.join(RUN_FILE), sums.as_ref())?;
         Ok(run)
     }
 
-    fn refuse_broken(&self, path: &Path, windows: Option<&WindowSums>) -> Result<(), RunFileError> {
+    /// Refuses a file that says `pass` and does not add up; `path` is for the error.
+    ///
+    /// # Errors
+    /// All that does not hold.
+    pub fn refuse_broken(
+        &self,
+        path: &Path,
+        windows: Option<&WindowSums>,
+    ) -> Result<(), RunFileError> {
         let broken = self.broken(windows);
         if self.verdict == Verdict::Pass && !broken.is_empty() {
             return Err(RunFileError::Broken {

@@ -1,5 +1,6 @@
 //! Telling it: text for the terminal.
 
+pub mod data;
 pub mod progress;
 mod table;
 pub mod term;

@@ -212,7 +212,12 @@ impl Handle {
         let code =
             unsafe { rdsys::rd_kafka_fatal_error(self.rk(), words.as_mut_ptr(), words.len()) };
         // SAFETY: librdkafka ends its text with a zero byte.
-        (code as i32 != 0).then(|| unsafe { text(words.as_ptr()) })
+        (code as i32 != 0).then(|| self.hide(unsafe { text(words.as_ptr()) }))
+    }
+
+    /// The client's words without what they repeat of private settings.
+    pub(super) fn hide(&self, words: String) -> String {
+        self.listener.mask.hide(words)
     }
 
     /// What the client said.
