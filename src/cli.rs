@@ -63,6 +63,8 @@ pub enum Color {
 pub enum Command {
     /// Replay a scenario against a cluster, judge it, write a run folder
     Run(Box<RunArgs>),
+    /// Tell what run folders hold: pages, plots, tables
+    Report(ReportArgs),
     /// List the built-in scenarios, or print one to copy and edit
     Scenarios(ScenariosArgs),
     /// List the topics and groups this tool left on a cluster, and delete them after asking
@@ -207,6 +209,50 @@ impl RunArgs {
             compress: self.compress,
             seed: self.seed,
             set: self.set.clone(),
+        }
+    }
+}
+
+/// Flags of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Run folders; two or more are compared with the first
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+
+    /// What goes to standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ReportFormat,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A summary of one screen, or a comparison
+    Text,
+    /// run.json; of several runs a list
+    Json,
+    /// Markdown for a comment on a pull request
+    Md,
+    /// Every second of each run and each part of it, as a table
+    Csv,
+    /// JUnit XML: every SLO is a test case
+    Junit,
+    /// A line a run
+    Line,
+}
+
+impl ReportArgs {
+    /// What goes to standard output.
+    pub fn format(&self) -> ReportFormat {
+        if self.json {
+            ReportFormat::Json
+        } else {
+            self.format
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod clean;
 pub mod completions;
 pub mod confirm;
 pub mod exit;
+pub mod report;
 pub mod run;
 pub mod scenarios;
 
@@ -45,6 +46,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Run(args) => {
             drop(out);
             return run::run(args, &cli.output);
+        }
+        Command::Report(args) => {
+            drop(out);
+            report::report(args, &cli.output)?;
         }
         Command::Scenarios(args) => scenarios::scenarios(args, &mut out)?,
         Command::Completions(args) => completions::completions(args, &mut out)?,

@@ -22,9 +22,10 @@ use crate::measure::collect::Watcher;
 use crate::measure::folder;
 use crate::measure::health::{Judge, send_delay_limit_ns};
 use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
+use crate::report::over_time::OverTime;
 use crate::report::progress::{Progress, Stage};
 use crate::report::term::Paint;
-use crate::report::text::{self, ClientTotals, Context as TextContext};
+use crate::report::text::{self, Context as TextContext};
 use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 
 /// Runs a scenario. Returns the exit code of its verdict.
@@ -41,8 +42,8 @@ pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
     }
     let folder = folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now())?;
     let outcome = take_place(&prepared, &control, &folder, progress);
-    let result = outcome.and_then(|(file, client, code)| {
-        show(args, output, &folder, &file, client)?;
+    let result = outcome.and_then(|(file, over_time, code)| {
+        show(args, output, &folder, &file, &over_time)?;
         Ok(code)
     });
     if result.is_err() {
@@ -75,12 +76,9 @@ fn take_place(
     control: &Control,
     folder: &Path,
     progress: Progress,
-) -> Result<(RunFile, ClientTotals, u8)> {
+) -> Result<(RunFile, OverTime, u8)> {
     let scenario = &prepared.scenario;
-    let gathered = Arc::new(Mutex::new((
-        Gatherer::new(scenario),
-        ClientTotals::default(),
-    )));
+    let gathered = Arc::new(Mutex::new((Gatherer::new(scenario), OverTime::default())));
     let job = Job {
         scenario: Arc::clone(scenario),
         traffic: Arc::clone(&prepared.traffic),
@@ -97,21 +95,19 @@ fn take_place(
     let ran: Ran = drive(job, &mut view)?;
     view.show(Stage::Writing);
     view.finish();
-    let (gatherer, client) = &*lock(&gathered);
+    let (gatherer, over_time) = &*lock(&gathered);
     let (file, exit) = assemble::assemble(prepared, &ran, gatherer);
     file.write(folder, Some(&ran.collected.sums))
         .with_context(|| format!("writing the result of the run to {}", folder.display()))?;
-    Ok((file, *client, exit))
+    Ok((file, over_time.clone(), exit))
 }
 
 /// Feeds each second of the run to what judges it, as it completes.
-fn gather(into: Arc<Mutex<(Gatherer, ClientTotals)>>) -> Watcher {
+fn gather(into: Arc<Mutex<(Gatherer, OverTime)>>) -> Watcher {
     Box::new(move |line| {
-        let (gatherer, client) = &mut *lock(&into);
+        let (gatherer, over_time) = &mut *lock(&into);
         gatherer.line(line);
-        if let Some(figures) = &line.client {
-            client.add(figures);
-        }
+        over_time.add(line);
     })
 }
 
@@ -146,14 +142,15 @@ fn show(
     output: &OutputArgs,
     folder: &Path,
     file: &RunFile,
-    client: ClientTotals,
+    over_time: &OverTime,
 ) -> Result<()> {
     match args.format() {
         Format::Json => println!("{}", serde_json::to_string_pretty(file)?),
         Format::Text => {
             let context = TextContext {
                 folder: Some(folder),
-                client: Some(client),
+                over_time: Some(over_time),
+                ..TextContext::default()
             };
             let paint = Paint::stdout(super::color(output));
             print!("{}", text::summary(file, &context, paint));

@@ -301,7 +301,14 @@ mod tests {
         assert!(!is_harmless("no.such.property") && !is_harmless("sasl.jaas.config"));
         for known in TABLE.iter().filter(|known| known.harmless) {
             assert!(!is_secret(known.name), "{}", known.name);
-            let telling = ["password", "secret", "username", "token", ".pem", "passphrase"];
+            let telling = [
+                "password",
+                "secret",
+                "username",
+                "token",
+                ".pem",
+                "passphrase",
+            ];
             assert!(
                 !telling.iter().any(|word| known.name.contains(word)),
                 "{}",
