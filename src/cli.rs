@@ -224,6 +224,14 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ReportFormat,
 
+    /// Write the page here [default: with --format text, report.html in the run folder; of several runs, beside the first folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Write the plots into this folder, as .svg and .png files
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,

@@ -8,9 +8,10 @@ pub mod report;
 pub mod run;
 pub mod scenarios;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -64,6 +65,20 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         }
     }
     Ok(0)
+}
+
+/// Writes to standard output. Whoever closed it has read enough.
+///
+/// # Errors
+/// When it can't be written for another reason.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The client options of `-b`, `-F` and `-X`.

@@ -1,17 +1,19 @@
 //! `report`: what run folders hold, in the form that was asked for.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use crate::cli::{OutputArgs, ReportArgs, ReportFormat};
-use crate::measure::line;
+use crate::measure::folder::write_by_rename;
 use crate::measure::run::WINDOWS_FILE;
+use crate::measure::{line, units};
 use crate::report::csv::{CsvError, Writer};
 use crate::report::data::{RunData, load};
 use crate::report::term::Paint;
 use crate::report::unfinished::judged;
-use crate::report::{json, junit, line as one_line, markdown, text};
+use crate::report::{html, json, junit, line as one_line, markdown, plot, text};
 
 /// Reads the run folders and tells what they hold.
 ///
@@ -23,17 +25,56 @@ pub fn report(args: &ReportArgs, output: &OutputArgs) -> Result<()> {
         .iter()
         .map(|folder| load(folder))
         .collect::<Result<Vec<RunData>, _>>()?;
-    let mut out = io::stdout().lock();
-    let told = match args.format() {
-        ReportFormat::Text => text::report(&runs, None, Paint::stdout(super::color(output))),
+    if let Some(folder) = &args.plots {
+        let files = plot::files(&runs, folder)?;
+        if !output.quiet {
+            eprintln!(
+                "{} in {}",
+                units::counted(files.len() as u64, "plots"),
+                folder.display()
+            );
+        }
+    }
+    let format = args.format();
+    // Who asks for another form has a page already, or wants none.
+    let page = match (&args.out, format) {
+        (Some(out), _) => Some(out.clone()),
+        (None, ReportFormat::Text) => Some(beside(&runs)),
+        (None, _) => None,
+    };
+    if let Some(page) = &page {
+        write_by_rename(page, html::page(&runs).as_bytes()).with_context(|| {
+            format!(
+                "writing the page {}; --out names another file",
+                page.display()
+            )
+        })?;
+    }
+    let paint = Paint::stdout(super::color(output));
+    super::print(&match format {
+        ReportFormat::Text => text::report(&runs, page.as_deref(), paint),
         ReportFormat::Md => markdown::report(&runs),
         ReportFormat::Line => lines(&runs),
         ReportFormat::Json => json::report(&runs).context("writing the runs as JSON")? + "\n",
         ReportFormat::Junit => junit::report(&runs).context("writing the runs as JUnit XML")?,
-        ReportFormat::Csv => return csv(&runs, out),
+        ReportFormat::Csv => return csv(&runs, io::stdout().lock()),
+    })
+}
+
+/// Where the page of these runs goes: into the folder of one, beside the first folder of several.
+fn beside(runs: &[RunData]) -> PathBuf {
+    let name = |data: &RunData| match data.folder.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => data.name(),
     };
-    unless_closed(out.write_all(told.as_bytes()).and_then(|()| out.flush()))?;
-    Ok(())
+    let first = &runs[0];
+    let rest = match runs {
+        [one] => return one.folder.join(html::PAGE_FILE),
+        [_, second] => name(second),
+        more => format!("{}-more", more.len() - 1),
+    };
+    let file = format!("{}-and-{rest}.html", name(first));
+    first.folder.with_file_name(file)
 }
 
 fn lines(runs: &[RunData]) -> String {
@@ -58,12 +99,4 @@ fn windows(runs: &[RunData], out: impl Write) -> Result<(), CsvError> {
         }
     }
     writer.finish()
-}
-
-/// Whoever closes standard output has read enough.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
 }

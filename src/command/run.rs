@@ -26,6 +26,7 @@ use crate::report::over_time::OverTime;
 use crate::report::progress::{Progress, Stage};
 use crate::report::term::Paint;
 use crate::report::text::{self, Context as TextContext};
+use crate::report::{data, html};
 use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 
 /// Runs a scenario. Returns the exit code of its verdict.
@@ -35,7 +36,7 @@ use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
     let control = Control::default();
     heed_interrupts(&control);
-    let mut progress = Progress::stderr(output.quiet);
+    let mut progress = Progress::stderr(output.quiet, Paint::stderr(super::color(output)));
     let prepared = prepare(args, &mut progress)?;
     for warning in &prepared.warnings {
         progress.printer().line(&format!("warning: {warning}"));
@@ -43,7 +44,14 @@ pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
     let folder = folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now())?;
     let outcome = take_place(&prepared, &control, &folder, progress);
     let result = outcome.and_then(|(file, over_time, code)| {
-        show(args, output, &folder, &file, &over_time)?;
+        let page = write_page(&folder);
+        let context = TextContext {
+            folder: Some(&folder),
+            page: page.as_deref(),
+            over_time: Some(&over_time),
+            ..TextContext::default()
+        };
+        show(args, output, &file, &context)?;
         Ok(code)
     });
     if result.is_err() {
@@ -102,6 +110,21 @@ fn take_place(
     Ok((file, over_time.clone(), exit))
 }
 
+/// Writes `report.html`. The run is over and judged by now: a page that can't be written does not change its verdict.
+fn write_page(folder: &Path) -> Option<PathBuf> {
+    let written = data::load(folder)
+        .map_err(anyhow::Error::from)
+        .and_then(|data| Ok(html::write(&data)?));
+    match written {
+        Ok(page) => Some(page),
+        Err(error) => {
+            let file = folder.join(html::PAGE_FILE);
+            eprintln!("warning: can't write {}: {error:#}", file.display());
+            None
+        }
+    }
+}
+
 /// Feeds each second of the run to what judges it, as it completes.
 fn gather(into: Arc<Mutex<(Gatherer, OverTime)>>) -> Watcher {
     Box::new(move |line| {
@@ -140,23 +163,14 @@ fn judge_of(scenario: &Scenario) -> Judge {
 fn show(
     args: &RunArgs,
     output: &OutputArgs,
-    folder: &Path,
     file: &RunFile,
-    over_time: &OverTime,
+    context: &TextContext<'_>,
 ) -> Result<()> {
-    match args.format() {
-        Format::Json => println!("{}", serde_json::to_string_pretty(file)?),
-        Format::Text => {
-            let context = TextContext {
-                folder: Some(folder),
-                over_time: Some(over_time),
-                ..TextContext::default()
-            };
-            let paint = Paint::stdout(super::color(output));
-            print!("{}", text::summary(file, &context, paint));
-        }
-    }
-    Ok(())
+    let text = match args.format() {
+        Format::Json => serde_json::to_string_pretty(file)? + "\n",
+        Format::Text => text::summary(file, context, Paint::stdout(super::color(output))),
+    };
+    super::print(&text)
 }
 
 /// Takes away what a run that did not take place left in its folder.

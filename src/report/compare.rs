@@ -7,6 +7,7 @@ use crate::measure::summary::Summary;
 use crate::measure::units;
 
 use super::data::name_of;
+use super::plot::letter;
 use super::words;
 
 /// How much of a hash is shown: enough to tell any two of a person's runs apart.
@@ -32,14 +33,6 @@ pub struct Row {
     pub what: String,
     /// For each run; `-` where it has none.
     pub values: Vec<String>,
-}
-
-/// The letter a run goes by: A, B and so on, then numbers.
-pub fn letter(index: usize) -> String {
-    match u8::try_from(index) {
-        Ok(index @ 0..26) => char::from(b'A' + index).to_string(),
-        _ => (index + 1).to_string(),
-    }
 }
 
 /// Compares runs in this order.
@@ -343,10 +336,6 @@ mod tests {
             [
                 "same", "same", "+3.4 %", "+50 %", "× 3", "× 14.2", "−3.4 %", "−50 %"
             ]
-        );
-        assert_eq!(
-            (letter(0), letter(25), letter(26)),
-            ("A".into(), "Z".into(), "27".into())
         );
     }
 }

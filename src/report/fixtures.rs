@@ -1,5 +1,6 @@
 //! Runs of every kind that a report has to tell, as data.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::measure::account::{Account, GroupAccount};
@@ -15,8 +16,6 @@ use crate::measure::run::{
     SloWindowsResult, Target, Tool, Verdict,
 };
 use crate::measure::summary::Summary;
-
-use std::collections::BTreeMap;
 
 use super::data::RunData;
 
@@ -476,7 +475,7 @@ pub(super) fn hostile() -> RunFile {
 pub(super) fn unfinished() -> RunData {
     RunData {
         run: None,
-        note: Some("run.json is missing: the run ended before it could be judged; its first 60 s are shown".to_owned()),
+        note: Some("run.json is missing: the run ended before it could be judged; its first 10 min are shown".to_owned()),
         ..of(good())
     }
 }
@@ -507,19 +506,20 @@ pub(super) fn kinds() -> Vec<(&'static str, RunData)> {
     kinds
 }
 
-/// The run with windows of a minute, whose flows have a sixtieth of its events each.
+/// The run with sixty windows, whose flows have a sixtieth of its events each.
 pub(super) fn of(run: RunFile) -> RunData {
-    let windows = (0..60).map(|second| window(&run, second)).collect();
+    let window_us = run.elapsed_us / 60;
+    let windows = (0..60).map(|at| window(&run, at, window_us)).collect();
     RunData {
         folder: PathBuf::from("runs/cyber-day-20261127T080000Z"),
         run: Some(run),
         windows,
-        window_us: 1_000_000,
+        window_us,
         note: None,
     }
 }
 
-fn window(run: &RunFile, second: u64) -> WindowLine {
+fn window(run: &RunFile, at: u64, window_us: u64) -> WindowLine {
     let flows = run.flows.iter().map(|(name, flow)| {
         let acknowledged = flow.account.acknowledged / 60;
         let failed = flow.account.failed / 60;
@@ -535,11 +535,8 @@ fn window(run: &RunFile, second: u64) -> WindowLine {
                 bytes: acknowledged * 812,
                 key_bytes: acknowledged * 9,
             },
-            response: flow
-                .response
-                .is_some()
-                .then(|| spread(acknowledged, second)),
-            service: spread(acknowledged, second),
+            response: flow.response.is_some().then(|| spread(acknowledged, at)),
+            service: spread(acknowledged, at),
             send_delay: flow.send_delay.is_some().then(|| spread(acknowledged, 0)),
             ..FlowLine::default()
         };
@@ -547,13 +544,13 @@ fn window(run: &RunFile, second: u64) -> WindowLine {
     });
     let groups = run.consume.iter().map(|(name, group)| {
         let line = GroupLine {
-            end_to_end: spread(group.consumed / 60, second),
+            end_to_end: spread(group.consumed / 60, at),
             during: GroupDuring {
                 records: group.consumed / 60,
                 ..GroupDuring::default()
             },
-            lag_records: Some(second),
-            lag_us: Some(second * 100),
+            lag_records: Some(at),
+            lag_us: Some(at * 100),
             ..GroupLine::default()
         };
         (name.clone(), line)
@@ -565,13 +562,13 @@ fn window(run: &RunFile, second: u64) -> WindowLine {
             bytes: 700,
             key_bytes: 70,
         },
-        response: spread(7, second),
+        response: spread(7, at),
         ..EventLine::default()
     };
     WindowLine {
-        at_us: second * 1_000_000,
-        warm: second >= 10,
-        marks: if second == 40 {
+        at_us: at * window_us,
+        warm: at >= 10,
+        marks: if at == 40 {
             vec!["broker 2 paused".to_owned()]
         } else {
             vec![]
@@ -589,9 +586,9 @@ fn window(run: &RunFile, second: u64) -> WindowLine {
     }
 }
 
-/// Four times from a millisecond up, higher around the fortieth second.
-fn spread(n: u64, second: u64) -> WindowHistogram {
-    let slow = 1 + 20 * u64::from((40..44).contains(&second));
+/// Four times from a millisecond up, higher around the fortieth window.
+fn spread(n: u64, at: u64) -> WindowHistogram {
+    let slow = 1 + 20 * u64::from((40..44).contains(&at));
     let mut times = WindowHistogram::new();
     for (us, part) in [(900, n / 2), (1_400, n / 4), (5_000 * slow, n / 8)] {
         times.record_many(us, part);

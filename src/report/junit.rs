@@ -120,7 +120,7 @@ fn slo(slo: &SloResult) -> TestCase {
     let name = inert(&format!("{} {}", words.name(), words.limit)).into_owned();
     let mut text = format!("measured {}, the limit is {}", words.measured, words.limit);
     if let Some(windows) = &words.windows {
-        text.push_str(&format!("; {windows}"));
+        text.push_str(&format!("; windows missed: {windows}"));
     }
     if slo.held {
         let mut case = TestCase::new(name.as_str(), TestCaseStatus::success());

@@ -140,7 +140,7 @@ fn slos(run: &RunFile, page: &mut Page) {
                 prose(&words.limit),
                 prose(&words.measured),
                 match &words.windows {
-                    Some(windows) => prose(&format!("{percent} {windows}")),
+                    Some(windows) => prose(&format!("{percent} (windows missed: {windows})")),
                     None => percent,
                 },
             ]
@@ -297,7 +297,7 @@ fn setup(run: &RunFile, page: &mut Page) {
                 machine.kernel
             ),
         ),
-        ("brokers", brokers.join(", ")),
+        ("brokers", brokers.join(" ")),
     ]
     .map(|(what, value)| vec![what.to_owned(), prose(&value)])
     .into();

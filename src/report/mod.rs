@@ -1,15 +1,18 @@
-//! Telling it: a run file in; text for the terminal, a line, Markdown, CSV, JUnit and JSON out.
+//! Telling it: a run file in; a page, plots, text for the terminal, a line, Markdown, CSV, JUnit and JSON out.
 
 pub mod compare;
 pub mod csv;
 pub mod data;
 #[cfg(test)]
 mod fixtures;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod line;
+mod live;
 pub mod markdown;
 pub mod over_time;
+pub mod plot;
 pub mod progress;
 mod table;
 pub mod term;

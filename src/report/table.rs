@@ -6,6 +6,11 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::term::{Paint, inert};
 
+/// No table is wider: names give way.
+const WIDTH: usize = 98;
+/// Names keep at least this.
+const NAME: usize = 6;
+
 /// How a cell stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -113,9 +118,18 @@ impl Table {
                 .map(width)
                 .max()
         };
-        (0..self.columns.len())
+        let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| width(column).unwrap_or(0))
-            .collect()
+            .collect();
+        let all = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        let names = widths.iter_mut().zip(&self.columns);
+        let widest = names.filter(|(_, align)| **align == Align::Left);
+        if let Some((widest, _)) = widest.max_by_key(|(width, _)| **width)
+            && all > WIDTH
+        {
+            *widest = widest.saturating_sub(all - WIDTH).max(NAME.min(*widest));
+        }
+        widths
     }
 
     fn line(&self, row: &[Cell], widths: &[usize], paint: Paint) -> String {
@@ -123,7 +137,12 @@ impl Table {
         // Spaces are written before the next text, never after the last.
         let mut spaces = 0;
         for ((cell, align), column) in row.iter().zip(&self.columns).zip(widths) {
-            let rest = column - width(cell);
+            let fitting = Cell {
+                text: cut(&cell.text, *column),
+                tone: cell.tone,
+            };
+            let cell = &fitting;
+            let rest = column.saturating_sub(width(cell));
             let (before, after) = match align {
                 Align::Left => (0, rest),
                 Align::Right => (rest, 0),
@@ -225,6 +244,17 @@ mod tests {
                 "µ                 12 GB",
             ]
         );
+    }
+
+    #[test]
+    fn names_give_way_before_a_line_is_too_wide() {
+        let mut table = Table::new(&[Align::Left, Align::Left, Align::Right]);
+        let (name, number) = ("n".repeat(60), "1".repeat(50));
+        table.row(vec!["held".into(), name.into(), number.as_str().into()]);
+        let lines = table.lines(Paint::PLAIN);
+        // 98 columns, less `held`, the number and the space between them.
+        let short = format!("{}…", "n".repeat(98 - 4 - 50 - 4 - 1));
+        assert_eq!(lines, [format!("held  {short}  {number}")]);
     }
 
     #[test]

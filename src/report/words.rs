@@ -147,7 +147,7 @@ pub struct SloWords {
     pub measured: String,
     /// Measured ÷ limit.
     pub ratio: Option<f64>,
-    /// How its windows came out.
+    /// How many of its windows missed the limit, and how many may.
     pub windows: Option<String>,
 }
 
@@ -171,7 +171,7 @@ impl SloWords {
             windows: slo.windows.map(|windows| {
                 let every = units::time_us(windows.every_us);
                 format!(
-                    "{} of {} × {every} missed, {} may",
+                    "{} of {} × {every}, {} may",
                     windows.missed, windows.judged, windows.allow
                 )
             }),
@@ -193,7 +193,7 @@ impl SloWords {
 }
 
 /// Limit and figure in their unit, and their ratio.
-fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
+pub fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
     if let Some(limit) = slo.limit_us {
         let measured = slo.measured_us.map_or("unknown".to_owned(), units::time_us);
         let ratio = slo

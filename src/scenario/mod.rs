@@ -38,6 +38,15 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// The `[time]` of a scenario's text, without reading the rest; `None` when it has none that is right.
+pub fn time_of(text: &str) -> Option<Time> {
+    let mut texts = Texts::default();
+    let base = texts.add("the scenario", text.to_owned());
+    let mut findings = Findings::new(&texts);
+    let root = text::parse(&mut findings, base);
+    check::time::preview(&texts, &root)
+}
+
 /// Reads a scenario, with what the command line changes, and checks all of it.
 ///
 /// # Errors

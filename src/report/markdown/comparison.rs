@@ -1,8 +1,9 @@
 //! Two or more runs side by side, as Markdown. Pure.
 
-use super::super::compare::{Row, compare, letter};
+use super::super::compare::{Row, compare};
 use super::super::data::RunData;
 use super::super::line::line;
+use super::super::plot::letter;
 use super::super::table::cut;
 use super::super::unfinished::judged;
 use super::Page;

@@ -34,12 +34,17 @@ fn escaped(text: &str) -> String {
         let rest = &text[at + c.len_utf8()..];
         let begins = out.is_empty();
         let is_special = match c {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '&' | '|' | '!' | '~'
-            | '$' | '^' | '"' => true,
+            '_' => !is_inside(&out, rest),
+            '\\' | '`' | '*' | '{' | '}' | '[' | ']' | '<' | '>' | '&' | '|' | '!' | '~' | '$'
+            | '^' | '"' => true,
             // At the beginning of a line: headings, lists, quotes.
-            '-' | '+' | '=' | ':' if begins => true,
-            // `1.` and `1)` make lists, `://` and `www.` make links.
-            '.' | ')' => out.chars().all(|c| c.is_ascii_digit()) || out.ends_with("www"),
+            '-' | '+' | ':' if begins => true,
+            // `1. ` and `1) ` make lists, `://` and `www.` make links.
+            '.' | ')' if out.ends_with("www") => true,
+            '.' | ')' => {
+                let is_alone = rest.is_empty() || rest.starts_with(' ');
+                is_alone && out.chars().all(|c| c.is_ascii_digit())
+            }
             ':' => rest.starts_with("//"),
             _ => false,
         };
@@ -51,6 +56,12 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether what stands here has letters or digits on both sides: `end_to_end` emphasises nothing.
+fn is_inside(before: &str, after: &str) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    is_word(before.chars().last()) && is_word(after.chars().next())
 }
 
 #[cfg(test)]
@@ -70,6 +81,7 @@ mod tests {
         assert_eq!(prose("<b>|*x*"), "&#60;b&#62;&#124;&#42;x&#42;");
         assert_eq!(prose("- 1"), "&#45; 1");
         assert_eq!(prose("12. x"), "12&#46; x");
+        assert_eq!(prose("12.5 end_to_end _x_"), "12.5 end_to_end &#95;x&#95;");
         assert_eq!(
             prose("see http://a.b www.c.d"),
             "see http&#58;//a.b www&#46;c.d"

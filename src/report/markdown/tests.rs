@@ -17,7 +17,7 @@ struct Rendered {
     links: usize,
     /// Rows of tables with the text of their cells.
     rows: Vec<Vec<String>>,
-    /// All text outside code.
+    /// All text outside code, as it stands in the source.
     prose: String,
     /// How many columns each table's head has.
     widths: Vec<usize>,
@@ -27,7 +27,7 @@ fn render(markdown: &str) -> Rendered {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_GFM;
     let mut seen = Rendered::default();
     let (mut row, mut cell): (Vec<String>, String) = Default::default();
-    for event in Parser::new_ext(markdown, options) {
+    for (event, place) in Parser::new_ext(markdown, options).into_offset_iter() {
         match event {
             Event::Html(html) | Event::InlineHtml(html) => seen.html.push(html.trim().to_owned()),
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => seen.links += 1,
@@ -38,7 +38,7 @@ fn render(markdown: &str) -> Rendered {
             }
             Event::End(TagEnd::TableRow) => seen.rows.push(std::mem::take(&mut row)),
             Event::Text(text) => {
-                seen.prose.push_str(&text);
+                seen.prose.push_str(&markdown[place]);
                 cell.push_str(&text);
             }
             Event::Code(text) => {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::super::compare::{Row, compare, letter};
+use super::super::compare::{Row, compare};
 use super::super::data::RunData;
 use super::super::line::line;
+use super::super::plot::letter;
 use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
 use super::super::unfinished::judged;

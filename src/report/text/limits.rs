@@ -19,9 +19,17 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
         Align::Right,
         Align::Right,
         Align::Right,
-        Align::Left,
+        Align::Right,
     ]);
-    table.head(["", "limit on", "of", "limit", "measured", "of limit", ""]);
+    table.head([
+        "",
+        "limit on",
+        "of",
+        "limit",
+        "measured",
+        "of limit",
+        "windows missed",
+    ]);
     let more = shown.len().saturating_sub(ROWS);
     for slo in &shown[..shown.len() - more] {
         table.row(slo_row(slo));
@@ -65,7 +73,7 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
 }
 
 /// A limit of zero that held.
-fn is_quiet(slo: &SloResult) -> bool {
+pub(in crate::report) fn is_quiet(slo: &SloResult) -> bool {
     slo.held && slo.limit == Some(0.0) && slo.windows.is_none()
 }
 

@@ -1,0 +1,166 @@
+//! What the numbers depend on: cluster, topics, client, machine, plan, tool.
+
+use maud::{Markup, html};
+
+use crate::measure::run::RunFile;
+use crate::measure::units;
+
+use super::Shown;
+use super::number::{bytes, count, name, number};
+
+/// The facts: of one run in a grid, of several in a table that shows where they differ.
+pub(super) fn facts(runs: &[Shown<'_>]) -> Markup {
+    let known: Vec<(Shown<'_>, &RunFile)> = runs
+        .iter()
+        .filter_map(|run| Some((*run, run.run()?)))
+        .collect();
+    html! {
+        @if !known.is_empty() {
+            section {
+                h2 { "What it was measured on" }
+                @match known[..] {
+                    [(run, file)] => { (grid(&run, file)) },
+                    _ => { (table(&known)) }
+                }
+                @for (run, file) in &known { (settings(run, file)) }
+            }
+        }
+    }
+}
+
+/// Names of facts and what they are, in groups.
+fn all(run: &Shown<'_>, file: &RunFile) -> Vec<(&'static str, Vec<(&'static str, Markup)>)> {
+    let target = &file.target;
+    let brokers: Vec<String> = target
+        .brokers
+        .iter()
+        .map(|b| format!("{} ({})", b.address, b.id))
+        .collect();
+    let partitions: u32 = target.topics.values().map(|topic| topic.partitions).sum();
+    let brokers = if brokers.is_empty() {
+        "none".to_owned()
+    } else {
+        brokers.join(", ")
+    };
+    vec![
+        (
+            "Cluster",
+            vec![
+                ("kind", name(&target.kind)),
+                ("bootstrap", name(&target.bootstrap.join(", "))),
+                ("brokers", name(&brokers)),
+                (
+                    "topics",
+                    html! { (units::counted(target.topics.len() as u64, "topics")) ", " (units::counted(u64::from(partitions), "partitions")) },
+                ),
+            ],
+        ),
+        (
+            "Generator",
+            vec![
+                (
+                    "processor",
+                    html! { (name(&file.machine.cpu)) ", " (number(run, &["machine", "cores"], file.machine.cores, &units::counted(u64::from(file.machine.cores), "cores"))) },
+                ),
+                (
+                    "memory",
+                    bytes(run, &["machine", "memory_bytes"], file.machine.memory_bytes),
+                ),
+                ("kernel", name(&file.machine.kernel)),
+                (
+                    "health",
+                    html! { (if file.generator.healthy { "healthy" } else { "NOT HEALTHY" }) ", "
+                    (number(run, &["generator", "cpu_cores"], file.generator.cpu_cores, &format!("{:.2} cores", file.generator.cpu_cores))) ", "
+                    (bytes(run, &["generator", "rss_max_bytes"], file.generator.rss_max_bytes)) " at most" },
+                ),
+                (
+                    "send delay",
+                    html! { "p99 " @match file.generator.send_delay_p99_us {
+                    Some(us) => { (number(run, &["generator", "send_delay_p99_us"], us, &units::time_us(us))) }, None => { "unknown" } }
+                    ", run-queue delay " (number(run, &["generator", "run_queue_delay"], file.generator.run_queue_delay, &units::share(file.generator.run_queue_delay))) },
+                ),
+            ],
+        ),
+        (
+            "Plan",
+            vec![
+                ("plan hash", html! { code { (name(&file.plan.hash)) } }),
+                (
+                    "set-up hash",
+                    html! { code { (name(&file.plan.setup_hash)) } },
+                ),
+                ("seed", count(run, &["plan", "seed"], file.plan.seed)),
+                ("run id", name(&file.id)),
+                (
+                    "tool",
+                    html! { (name(&file.tool.name)) " " (name(&file.tool.version)) ", librdkafka " (name(&file.tool.librdkafka)) },
+                ),
+            ],
+        ),
+    ]
+}
+
+fn grid(run: &Shown<'_>, file: &RunFile) -> Markup {
+    html! {
+        div.facts {
+            @for (group, facts) in all(run, file) {
+                div {
+                    h3 { (group) }
+                    dl { @for (label, fact) in facts { dt { (label) } dd { (fact) } } }
+                }
+            }
+        }
+    }
+}
+
+fn table(known: &[(Shown<'_>, &RunFile)]) -> Markup {
+    let columns: Vec<_> = known.iter().map(|(run, file)| all(run, file)).collect();
+    // Compared without the run's number, which stands in the markup.
+    let text = |fact: &Markup, index: usize| fact.0.replace(&format!("data-run=\"{index}\""), "");
+    html! {
+        div.scroll { table {
+            thead { tr { th { "" } @for (run, _) in known { th { (run.chip()) (name(&run.data.name())) } } } }
+            tbody {
+                @for (g, (_, facts)) in columns[0].iter().enumerate() {
+                    @for (f, (label, first)) in facts.iter().enumerate() {
+                        @let same = columns.iter().zip(known).all(|(column, (run, _))| text(&column[g].1[f].1, run.index) == text(first, known[0].0.index));
+                        tr.differs[!same] { td.dim { (label) } @for column in &columns { td.name { (column[g].1[f].1) } } }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+/// Topics and client properties, folded.
+fn settings(run: &Shown<'_>, file: &RunFile) -> Markup {
+    html! {
+        @if !file.target.topics.is_empty() {
+            details {
+                summary { (run.chip()) "Topics and their configuration" }
+                div.scroll { table {
+                    thead { tr { th { "topic" } th { "on the cluster" } th.n { "partitions" } th.n { "replicas" } th { "configuration" } } }
+                    tbody { @for (key, topic) in &file.target.topics { tr {
+                        td.name { (name(key)) } td.name { (name(&topic.name)) }
+                        td.n { (count(run, &["target", "topics", key, "partitions"], u64::from(topic.partitions))) }
+                        td.n { @match topic.replication { Some(n) => { (n) }, None => { "-" } } }
+                        td { (properties(topic.config.iter())) }
+                    } } }
+                } }
+            }
+        }
+        details {
+            summary { (run.chip()) "Client properties that were set (" (file.target.client.len()) "); librdkafka's defaults hold for the rest, secrets are masked" }
+            p { (properties(file.target.client.iter())) }
+        }
+    }
+}
+
+fn properties<'a>(all: impl Iterator<Item = (&'a String, &'a String)>) -> Markup {
+    html! {
+        @for (i, (key, value)) in all.enumerate() {
+            @if i > 0 { " · " }
+            code { (name(key)) "=" (name(value)) }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Figures say what the windows and the totals say.
