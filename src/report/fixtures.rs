@@ -114,10 +114,35 @@ pub(super) fn none(metric: &str, whom: (Option<&str>, Option<&str>)) -> SloResul
     }
 }
 
-/// Ten minutes of a cyber day that went well.
-pub(super) fn good() -> RunFile {
+fn good_slos() -> Vec<SloResult> {
     let shoppers = (Some("shoppers"), None);
     let analytics = (None, Some("analytics"));
+    vec![
+        below("response", shoppers, 100, 29_100),
+        below("response", (Some("robots"), None), 50, 13_700),
+        SloResult {
+            windows: Some(SloWindowsResult {
+                every_us: 10_000_000,
+                allow: 3,
+                judged: 57,
+                missed: 1,
+            }),
+            ..below("end_to_end", analytics, 100, 39_000)
+        },
+        SloResult {
+            limit: Some(0.995),
+            measured: Some(0.999_999),
+            ..slo("achieved", Some("shoppers"), None)
+        },
+        none("failed", shoppers),
+        none("failed", (Some("robots"), None)),
+        none("missing", analytics),
+        none("corrupt", analytics),
+    ]
+}
+
+/// Ten minutes of a cyber day that went well.
+pub(super) fn good() -> RunFile {
     RunFile {
         format: 1,
         tool: Tool {
@@ -152,28 +177,7 @@ pub(super) fn good() -> RunFile {
         },
         verdict: Verdict::Pass,
         reasons: vec![],
-        slos: vec![
-            below("response", shoppers, 100, 29_100),
-            below("response", (Some("robots"), None), 50, 13_700),
-            SloResult {
-                windows: Some(SloWindowsResult {
-                    every_us: 10_000_000,
-                    allow: 3,
-                    judged: 57,
-                    missed: 1,
-                }),
-                ..below("end_to_end", analytics, 100, 39_000)
-            },
-            SloResult {
-                limit: Some(0.995),
-                measured: Some(0.999_999),
-                ..slo("achieved", Some("shoppers"), None)
-            },
-            none("failed", shoppers),
-            none("failed", (Some("robots"), None)),
-            none("missing", analytics),
-            none("corrupt", analytics),
-        ],
+        slos: good_slos(),
         flows: [
             ("shoppers", flow(11_111_000, 31_000.0)),
             ("robots", flow(600_000, 14_000.0)),

@@ -17,8 +17,10 @@ struct Rendered {
     links: usize,
     /// Rows of tables with the text of their cells.
     rows: Vec<Vec<String>>,
-    /// All text outside code, as it stands in the source.
+    /// All text outside code.
     prose: String,
+    /// The same as it stands in the source, where links are looked for.
+    source: String,
     /// How many columns each table's head has.
     widths: Vec<usize>,
 }
@@ -38,11 +40,13 @@ fn render(markdown: &str) -> Rendered {
             }
             Event::End(TagEnd::TableRow) => seen.rows.push(std::mem::take(&mut row)),
             Event::Text(text) => {
-                seen.prose.push_str(&markdown[place]);
+                seen.prose.push_str(&text);
+                seen.source.push_str(&markdown[place]);
                 cell.push_str(&text);
             }
             Event::Code(text) => {
                 seen.prose.push('\u{1}');
+                seen.source.push('\u{1}');
                 cell.push_str(&text);
             }
             _ => {}
@@ -63,12 +67,11 @@ fn every_kind_of_run_fits_a_comment_and_is_only_ours() {
             (opens && !html[18..html.len() - 10].contains('<')) || html == "</details>"
         };
         assert!(seen.html.iter().all(ours), "{kind}: {:?}", seen.html);
-        let calls = ["@everyone", "#1", "://", "www."];
-        for call in calls {
-            assert!(
-                !seen.prose.contains(call),
-                "{kind}: {call} stands outside code"
-            );
+        for call in ["@everyone", "#1"] {
+            assert!(!seen.prose.contains(call), "{kind}: {call}");
+        }
+        for link in ["://", "www."] {
+            assert!(!seen.source.contains(link), "{kind}: {link}");
         }
         assert!(
             !text.contains(|c: char| c.is_control() && c != '\n'),
