@@ -312,6 +312,17 @@ fn an_error_about_a_property_never_repeats_its_value() {
     let done = Highwater::new(&scenario).spawn().wait();
     assert_eq!(done.code, 2, "{}", done.stderr);
     assert_nothing_planted(&done, &INPUTS, "a scenario");
+    // Without a cluster there is no client to refuse it.
+    let scenario = small(1).replace(
+        "[client]\n",
+        &format!("[client]\nplugin.library.paths = \"{secret}\"\n"),
+    );
+    let done = Highwater::new(&scenario)
+        .args(&["--target", "null"])
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a scenario on no cluster");
 }
 
 #[test]
@@ -366,7 +377,12 @@ fn a_report_tells_a_run_in_every_form() {
 }
 
 #[test]
-fn a_report_of_nothing_is_a_usage_error() {
+fn a_report_that_cannot_be_made_is_a_usage_error() {
+    let done = Highwater::new(&small(1))
+        .args(&["--target", "null"])
+        .spawn()
+        .wait();
+    let run = done.folder.path().join("out").display().to_string();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     for (args, word) in [
@@ -374,6 +390,8 @@ fn a_report_of_nothing_is_a_usage_error() {
         (&[path], "not a run folder"),
         (&[], "RUN"),
         (&[path, "--format", "pdf"], "junit"),
+        (&[&run, "--out", "/proc/nowhere/page.html"], "--out"),
+        (&[&run, "--plots", "/proc/nowhere"], "--plots"),
     ] {
         let told = report(args);
         assert_eq!(told.code, 2, "{args:?}: {}", told.stderr);

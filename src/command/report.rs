@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::exit::Usage;
 use crate::cli::{OutputArgs, ReportArgs, ReportFormat};
 use crate::measure::folder::write_by_rename;
 use crate::measure::run::WINDOWS_FILE;
@@ -26,7 +27,7 @@ pub fn report(args: &ReportArgs, output: &OutputArgs) -> Result<()> {
         .map(|folder| load(folder))
         .collect::<Result<Vec<RunData>, _>>()?;
     if let Some(folder) = &args.plots {
-        let files = plot::files(&runs, folder)?;
+        let files = plot::files(&runs, folder).map_err(|error| Usage(error.to_string()))?;
         if !output.quiet {
             eprintln!(
                 "{} in {}",
@@ -43,11 +44,11 @@ pub fn report(args: &ReportArgs, output: &OutputArgs) -> Result<()> {
         (None, _) => None,
     };
     if let Some(page) = &page {
-        write_by_rename(page, html::page(&runs).as_bytes()).with_context(|| {
-            format!(
-                "writing the page {}; --out names another file",
-                page.display()
-            )
+        write_by_rename(page, html::page(&runs).as_bytes()).map_err(|error| {
+            let page = page.display();
+            Usage(format!(
+                "can't write the page {page}: {error}; name another with --out"
+            ))
         })?;
     }
     let paint = Paint::stdout(super::color(output));

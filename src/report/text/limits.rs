@@ -21,14 +21,10 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
         Align::Right,
         Align::Right,
     ]);
+    let has_windows = shown.iter().any(|slo| slo.windows.is_some());
+    let windows = if has_windows { "windows missed" } else { "" };
     table.head([
-        "",
-        "limit on",
-        "of",
-        "limit",
-        "measured",
-        "of limit",
-        "windows missed",
+        "", "limit on", "of", "limit", "measured", "of limit", windows,
     ]);
     let more = shown.len().saturating_sub(ROWS);
     for slo in &shown[..shown.len() - more] {
