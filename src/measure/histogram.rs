@@ -148,7 +148,12 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
         place
     }
 
-    fn add_at(&mut self, index: usize, n: u64) {
+    /// Whether there is a bucket of this index.
+    pub(super) const fn has(index: usize) -> bool {
+        index <= Self::index_of(HIGHEST_US)
+    }
+
+    pub(super) fn add_at(&mut self, index: usize, n: u64) {
         let octave = index >> HALF;
         let place = match self.place[octave] {
             EMPTY => self.open(octave),

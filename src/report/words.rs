@@ -192,6 +192,11 @@ impl SloWords {
     }
 }
 
+/// A limit of zero that held.
+pub fn is_quiet(slo: &SloResult) -> bool {
+    slo.held && slo.limit == Some(0.0) && slo.windows.is_none()
+}
+
 /// Limit and figure in their unit, and their ratio.
 pub fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
     if let Some(limit) = slo.limit_us {

@@ -89,7 +89,15 @@ fn all(run: &Shown<'_>, file: &RunFile) -> Vec<(&'static str, Vec<(&'static str,
                     "set-up hash",
                     html! { code { (name(&file.plan.setup_hash)) } },
                 ),
-                ("seed", count(run, &["plan", "seed"], file.plan.seed)),
+                (
+                    "seed",
+                    number(
+                        run,
+                        &["plan", "seed"],
+                        file.plan.seed,
+                        &file.plan.seed.to_string(),
+                    ),
+                ),
                 ("run id", name(&file.id)),
                 (
                     "tool",
@@ -113,6 +121,9 @@ fn grid(run: &Shown<'_>, file: &RunFile) -> Markup {
     }
 }
 
+/// Facts that no two runs share.
+const MEASURED: [&str; 3] = ["run id", "health", "send delay"];
+
 fn table(known: &[(Shown<'_>, &RunFile)]) -> Markup {
     let columns: Vec<_> = known.iter().map(|(run, file)| all(run, file)).collect();
     // Compared without the run's number, which stands in the markup.
@@ -124,7 +135,7 @@ fn table(known: &[(Shown<'_>, &RunFile)]) -> Markup {
                 @for (g, (_, facts)) in columns[0].iter().enumerate() {
                     @for (f, (label, first)) in facts.iter().enumerate() {
                         @let same = columns.iter().zip(known).all(|(column, (run, _))| text(&column[g].1[f].1, run.index) == text(first, known[0].0.index));
-                        tr.differs[!same] { td.dim { (label) } @for column in &columns { td.name { (column[g].1[f].1) } } }
+                        tr.differs[!same && !MEASURED.contains(label)] { td.dim { (label) } @for column in &columns { td.name { (column[g].1[f].1) } } }
                     }
                 }
             }

@@ -19,7 +19,8 @@ pub(super) fn head(runs: &[Shown<'_>]) -> Markup {
             @match runs {
                 [run] => { (one(run)) },
                 _ => {
-                    h1 { (units::counted(runs.len() as u64, "runs")) " side by side" }
+                    h1 { (units::counted(runs.len() as u64, "runs")) " side by side"
+                        @if runs.windows(2).all(|pair| pair[0].data.name() == pair[1].data.name()) { ": " (name(&runs[0].data.name())) } }
                     (plans(runs))
                 }
             }
@@ -48,9 +49,9 @@ fn why(run: &Shown<'_>) -> Option<String> {
 
 /// How long, where, when.
 fn what(run: &Shown<'_>) -> Markup {
-    let length = units::clock_s(run.data.elapsed_s().round() as u64);
+    let length = units::time_us((run.data.elapsed_s() * 1e6).round() as u64);
     html! {
-        (length) " (min:s) of load"
+        (length) " of load"
         @if let Some(file) = run.run() {
             @match file.target.kind.as_str() {
                 "embedded" => { " on the embedded cluster" },
@@ -140,9 +141,10 @@ fn warning(file: &RunFile) -> Option<&'static str> {
 fn sentence(text: &str) -> Markup {
     let mut letters = text.chars();
     let text = match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
+        Some(first) => first.to_uppercase().chain(letters).collect::<String>(),
         None => String::new(),
     };
+    let text = text.replace(" %", "\u{A0}%");
     let end = if text.ends_with(['.', '!', '?']) {
         ""
     } else {

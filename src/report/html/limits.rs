@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::measure::run::SloResult;
 use crate::measure::units;
-use crate::report::words::figures;
+use crate::report::words::{figures, is_quiet};
 
 use super::Shown;
 use super::number::{name, number};
@@ -22,15 +22,30 @@ pub(super) fn limits(runs: &[Shown<'_>]) -> Markup {
     } else {
         rows.sort_by_key(|(_, _, slo)| (slo.held, slo.limit == Some(0.0)));
     }
+    // What may not happen and did not, in one row.
+    let mut quiet: Vec<&str> = Vec::new();
+    if runs.len() == 1 {
+        rows.retain(|(_, _, slo)| {
+            if is_quiet(slo) && !quiet.contains(&slo.metric.as_str()) {
+                quiet.push(&slo.metric);
+            }
+            !is_quiet(slo)
+        });
+    }
     html! {
-        @if !rows.is_empty() {
+        @if !rows.is_empty() || !quiet.is_empty() {
             section {
                 h2 { "Limits (SLOs)" }
                 div.scroll { table {
                     thead { tr {
                         th { "" } @if runs.len() > 1 { th { "run" } } th { "limit on" } th { "of" } th { "judged" } th.n { "limit" } th.n { "measured" } th.n { "of limit" } th { "" }
                     } }
-                    tbody { @for (run, i, slo) in &rows { (row(run, *i, slo)) } }
+                    tbody {
+                        @for (run, i, slo) in &rows { (row(run, *i, slo)) }
+                        @if !quiet.is_empty() { tr {
+                            td.held { "held" } td.line { (name(&quiet.join(", "))) } td.name { "all" } td.dim.line { "each by itself" } td.n { "= 0" } td.n { "0" } td {} td {}
+                        } }
+                    }
                 } }
             }
         }
@@ -48,9 +63,9 @@ fn row(run: &Shown<'_>, index: usize, slo: &SloResult) -> Markup {
         tr {
             td.(if slo.held { "held" } else { "missed" }) { (if slo.held { "held" } else { "MISSED" }) }
             @if run.beside { td { (run.chip()) } }
-            td { (name(&slo.metric)) @if let Some(q) = slo.quantile { " " (units::quantile(q)) } }
+            td.line { (name(&slo.metric)) @if let Some(q) = slo.quantile { " " (units::quantile(q)) } }
             td.name { @if let Some(whom) = whom { (name(whom)) } @else { "all" } }
-            td.dim { (judged(slo)) }
+            td.dim.line { (judged(slo)) }
             td.n { (figure(run, &place, ["limit_us", "limit"], (slo.limit_us, slo.limit), &limit)) }
             td.n.missed[!slo.held] { (figure(run, &place, ["measured_us", "measured"], (slo.measured_us, slo.measured), &measured)) }
             td.n { @if let Some(ratio) = ratio { (units::share(round(ratio))) } }

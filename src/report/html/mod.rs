@@ -17,7 +17,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::measure::folder::write_by_rename;
 use crate::measure::run::RunFile;
 use crate::report::data::RunData;
+use crate::report::over_time::ClientTotals;
 use crate::report::plot::{self, Figure, Part, letter};
+use crate::report::words::client as client_line;
 
 use std::path::{Path, PathBuf};
 
@@ -87,7 +89,7 @@ pub fn page(runs: &[RunData]) -> String {
                     (section("Backlog and consumers", &figures, &[Part::Backlog]))
                     (tables::tables(&shown))
                     (section("The generator's health", &figures, &[Part::Generator]))
-                    (section("The client's own view", &figures, &[Part::Client]))
+                    (client(&shown, &figures))
                     (tables::errors(&shown, &figures))
                     (account::account(&shown))
                     (scenario::scenario(&shown))
@@ -142,6 +144,34 @@ fn section(title: &str, figures: &[Figure], parts: &[Part]) -> Markup {
     }
 }
 
+/// librdkafka's own view: in words, then over time.
+fn client(runs: &[Shown<'_>], figures: &[Figure]) -> Markup {
+    let figures: Vec<&Figure> = figures
+        .iter()
+        .filter(|figure| figure.part == Part::Client)
+        .collect();
+    html! {
+        @if !figures.is_empty() {
+            section {
+                h2 { "The client's own view" }
+                @for run in runs { @if let Some(file) = run.run() {
+                    p { (run.chip()) (client_line(file, &totals(run))) }
+                } }
+                (figure::figures(&figures))
+            }
+        }
+    }
+}
+
+fn totals(run: &Shown<'_>) -> ClientTotals {
+    let mut totals = ClientTotals::default();
+    let windows = run.data.windows.iter();
+    windows
+        .filter_map(|window| window.client.as_ref())
+        .for_each(|figures| totals.add(figures));
+    totals
+}
+
 /// What happened to the runs, with its time.
 fn marks(runs: &[Shown<'_>]) -> Markup {
     let all: Vec<(Shown<'_>, u64, &String)> = runs
@@ -189,6 +219,3 @@ fn footer(runs: &[Shown<'_>]) -> Markup {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

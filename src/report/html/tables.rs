@@ -50,7 +50,7 @@ fn flows(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
         div.scroll { table {
             caption { "Rates and bytes of the whole load; times " (if is_warm { "without the warm-up" } else { "of the whole load" }) "." }
             thead {
-                tr { @if runs.len() > 1 { th { "" } } th { "" } th.n { "" } th.n { "" } th { "response" } th {} th {} th {} th {} th {} th.n { "service" } th.n { "send delay" } th.n { "" } }
+                tr { @if runs.len() > 1 { th { "" } } th { "" } th.n { "" } th.n { "" } th.over colspan="6" { span { "response" } } th.over { span { "service" } } th.over { span { "send delay" } } th.n { "" } }
                 tr { (run_head(runs)) th { "flow" } th.n { "offered" } th.n { "achieved" } th.n { "p50" } th.n { "p90" } th.n { "p99" } th.n { "p99.9" } th.n { "p99.99" } th.n { "max" }
                      th.n { "p99" } th.n { "p99" } th.n { "bytes" } }
             }

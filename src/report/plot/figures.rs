@@ -138,8 +138,10 @@ fn axis(runs: &[Run<'_>]) -> TimeAxis {
         })
         .collect();
     let agreed = clocks.windows(2).all(|pair| pair[0] == pair[1]);
+    let load_s = runs.iter().map(|run| run.data.elapsed_s());
     TimeAxis {
         length_s,
+        load_s: load_s.fold(0.0, f64::max),
         clock: clocks.first().copied().flatten().filter(|_| agreed),
     }
 }

@@ -10,6 +10,7 @@ use plotters::drawing::IntoDrawingArea;
 use crate::measure::folder::write_by_rename;
 use crate::report::data::RunData;
 
+use super::canvas::Medium;
 use super::draw::{HALF, Size, WIDE, draw, pixels};
 use super::{Figure, figures};
 
@@ -72,7 +73,7 @@ fn svg_file(figure: &Figure, size: Size) -> Result<String, String> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, pixels(size)).into_drawing_area();
-        draw(&area, figure, size, true)
+        draw(&area, Medium::Svg, figure, size, true)
             .and_then(|()| area.present())
             .map_err(|error| error.to_string())?;
     }
@@ -81,7 +82,7 @@ fn svg_file(figure: &Figure, size: Size) -> Result<String, String> {
 
 fn png_file(figure: &Figure, size: Size, path: &Path) -> Result<(), String> {
     let area = BitMapBackend::new(path, pixels(size)).into_drawing_area();
-    draw(&area, figure, size, true)
+    draw(&area, Medium::Bitmap, figure, size, true)
         .and_then(|()| area.present())
         .map_err(|error| error.to_string())
 }

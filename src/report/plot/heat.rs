@@ -102,7 +102,7 @@ impl Heat {
     fn label(&self, wanted: u8) -> String {
         let least = least(wanted, self.most);
         match wanted {
-            1 => "1 event or more".to_owned(),
+            1 => "1 event in a cell".to_owned(),
             _ => format!("{}+", units::short(least as f64)),
         }
     }

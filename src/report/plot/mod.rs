@@ -5,11 +5,13 @@
 //! ```
 
 mod axis;
+mod canvas;
 mod draw;
 mod figures;
 mod files;
 mod heat;
 mod ink;
+mod legend;
 mod series;
 mod text;
 

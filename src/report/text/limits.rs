@@ -4,7 +4,7 @@ use crate::measure::run::{RunFile, SloResult};
 
 use super::super::table::{Align, Cell, Table, Tone, cut};
 use super::super::term::Paint;
-use super::super::words::SloWords;
+use super::super::words::{SloWords, is_quiet};
 use super::{NAME, ROWS};
 
 /// The SLOs: those that were missed first, and those that allow nothing and found nothing in one line.
@@ -66,11 +66,6 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
         lines.push(format!("{}{rest}", paint.green("held")));
     }
     lines
-}
-
-/// A limit of zero that held.
-pub(in crate::report) fn is_quiet(slo: &SloResult) -> bool {
-    slo.held && slo.limit == Some(0.0) && slo.windows.is_none()
 }
 
 fn slo_row(slo: &SloResult) -> Vec<Cell> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::measure::client_stats::{BrokerFigures, ClientFigures};
 use crate::measure::line::GeneratorSecond;
 
-use super::super::series::{Point, each, growth, send_delay};
+use super::super::series::{Point, each, growth, send_delay, top};
 use super::super::{Figure, Layer, Stroke, Unit};
 use super::{Part, Run, filled, layer, linear_axis, over_time, time_axis};
 
@@ -137,8 +137,13 @@ pub(super) fn client(runs: &[Run<'_>]) -> Vec<Figure> {
             }),
         ),
     ];
+    // The page says in words when there was none.
+    let is_rare = |id: &str| ["retries", "throttle"].contains(&id);
     let mut figures: Vec<Figure> = panels
         .into_iter()
+        .filter(|(id, .., layers)| {
+            !is_rare(id) || top(layers.iter().flat_map(|layer| &layer.points)) > 0.0
+        })
         .map(|(id, title, unit, layers)| {
             let y = linear_axis(unit, &layers);
             filled(over_time(runs, Part::Client, id, title, y), layers)

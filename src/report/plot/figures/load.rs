@@ -11,8 +11,13 @@ pub(super) fn rates(runs: &[Run<'_>]) -> Figure {
     let mut layers = planned(runs);
     for run in runs {
         let rate = |of: fn(&FlowLine) -> u64| per_second(run.data, |window| sum(window, of));
-        let offered = rate(|flow| flow.planned);
-        let sent = rate(|flow| flow.during.sent);
+        // Nothing comes due after the load, and what is sent late is seen in the acknowledgements.
+        let load = |mut points: Vec<Point>| {
+            points.retain(|(at, _)| *at < run.data.elapsed_s());
+            points
+        };
+        let offered = load(rate(|flow| flow.planned));
+        let sent = load(rate(|flow| flow.during.sent));
         let acknowledged = rate(|flow| flow.during.acknowledged);
         if run.beside {
             layers.push(layer(

@@ -117,7 +117,7 @@ pub(super) fn maps(runs: &[Run<'_>]) -> Vec<Figure> {
     runs.iter()
         .zip(columns)
         .map(|(run, columns)| {
-            let title = run.label("Response time of every event: the darker, the more events");
+            let title = run.label("Response time of every event, by how many there were");
             let id = run.id("response-map");
             let mut figure = super::over_time(runs, Part::Response, &id, &title, y);
             // The map stands on its own ground.
@@ -161,8 +161,8 @@ pub(super) fn curve(runs: &[Run<'_>]) -> Option<Figure> {
             total(flows(), |flow| Some(warm(flow).1)),
         );
         for (name, ink, stroke, times) in [
-            ("service time", 1, Stroke::Thin, service),
             ("response time", 0, Stroke::Line, response),
+            ("service time", 1, Stroke::Thin, service),
         ] {
             let points = by_quantile(&times);
             if !points.is_empty() {
