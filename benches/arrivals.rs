@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use highwater::scenario::{Abort, Arrivals, Fixes, Flow, Height, Scenario, Shape, Time};
-use highwater::schedule::{FlowSchedule, Shards};
+use highwater::scenario::{Abort, Arrivals, Defects, Fixes, Flow, Height, Scenario, Shape, Time};
+use highwater::schedule::{Bin, FlowSchedule, Shards};
 
 fn main() {
     divan::main();
@@ -17,16 +17,17 @@ fn main() {
 const KINDS: [Arrivals; 3] = [Arrivals::Even, Arrivals::Poisson, Arrivals::PoissonExact];
 
 /// Ten minutes of a wave, so that segments are as short as in a real day.
-fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
+fn schedule(arrivals: &Arrivals, mean: f64) -> FlowSchedule {
     let span = Duration::from_secs(600);
     let starts = "2026-11-30T00:00:00-05:00[-05:00]".parse();
     let flow = Flow {
         name: "flow".into(),
         mix: vec![(0, 1.0)],
-        arrivals,
+        arrivals: arrivals.clone(),
         height: Some(Height {
             fixes: Fixes::Mean,
             value: mean,
+            of: Vec::new(),
         }),
         shape: vec![Shape::Sine {
             period: 600.0,
@@ -35,10 +36,13 @@ fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
             top_at: 300.0,
         }],
         spikes: Vec::new(),
+        journey: None,
+        defects: Defects::default(),
         producers: 1,
         client: Vec::new(),
     };
     let scenario = Scenario {
+        journeys: Vec::new(),
         name: "bench".into(),
         why: String::new(),
         seed: 1,
@@ -50,6 +54,7 @@ fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
             play: (Duration::ZERO, span),
             compress: 1.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         },
@@ -68,15 +73,15 @@ fn schedule(arrivals: Arrivals, mean: f64) -> FlowSchedule {
 }
 
 /// Reads `seconds` of the schedule's middle in each iteration.
-fn read(bencher: Bencher, arrivals: Arrivals, mean: f64, seconds: u32) {
+fn read(bencher: Bencher, arrivals: &Arrivals, mean: f64, seconds: u32) {
     let schedule = schedule(arrivals, mean);
     let mut cells = schedule.cells(Shards::all(256));
-    let mut out = Vec::new();
+    let mut out = Bin::default();
     let bins = 3000..3000 + seconds * 10;
     let mut count = 0;
     for bin in bins.clone() {
         cells.bin(bin, &mut out);
-        count += out.len();
+        count += out.arrivals.len();
     }
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         for bin in bins.clone() {
@@ -88,28 +93,28 @@ fn read(bencher: Bencher, arrivals: Arrivals, mean: f64, seconds: u32) {
 
 /// Ten seconds at 1/s: 25,600 cells, of which about 10 have an event.
 #[divan::bench(args = KINDS)]
-fn ten_seconds_at_1_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn ten_seconds_at_1_per_s(bencher: Bencher, arrivals: &Arrivals) {
     read(bencher, arrivals, 1.0, 10);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_1k_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_1k_per_s(bencher: Bencher, arrivals: &Arrivals) {
     read(bencher, arrivals, 1e3, 1);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_100k_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_100k_per_s(bencher: Bencher, arrivals: &Arrivals) {
     read(bencher, arrivals, 1e5, 1);
 }
 
 #[divan::bench(args = KINDS)]
-fn one_second_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn one_second_at_1m_per_s(bencher: Bencher, arrivals: &Arrivals) {
     read(bencher, arrivals, 1e6, 1);
 }
 
 /// One of four producers of a flow: what splitting a flow costs in all is four times this.
 #[divan::bench(args = KINDS)]
-fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
+fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: &Arrivals) {
     let schedule = schedule(arrivals, 1e6);
     let quarter = Shards {
         first: 1,
@@ -117,9 +122,9 @@ fn a_quarter_of_the_shards_at_1m_per_s(bencher: Bencher, arrivals: Arrivals) {
         end: 256,
     };
     let mut cells = schedule.cells(quarter);
-    let mut out = Vec::new();
+    let mut out = Bin::default();
     cells.bin(3000, &mut out);
-    let count = out.len();
+    let count = out.arrivals.len();
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         cells.bin(3000, &mut out);
         black_box(&out);

@@ -61,6 +61,7 @@ impl Load {
             self.arrivals.push(Arrival {
                 due_ns: u64::from(event),
                 shard,
+                event: 0,
                 ordinal,
             });
             let partition = event / RUN as u32 % PARTITIONS;

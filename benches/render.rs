@@ -8,7 +8,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use highwater::rng::{Purpose, stream};
 use highwater::scenario::{Event, Skew, StampPlace, TemplateText, Value};
-use highwater::schedule::Identity;
+use highwater::schedule::{Identity, Origin};
 use highwater::traffic::{Pool, Renderer, Traffic, partition, stamp};
 
 mod shop;
@@ -33,6 +33,7 @@ fn identity(round: u32, ordinal: u32) -> Identity {
 /// Renders [`EVENTS`] of an event over and over; the time printed is theirs together, so its microseconds are
 /// nanoseconds of one.
 fn render(bencher: Bencher, events: Vec<Event>) {
+    let kinds = events.len() as u32;
     let traffic = Traffic::compile(&shop(events), RUN).unwrap();
     let mut renderer = Renderer::new(Arc::new(traffic));
     let mut buffer = Vec::with_capacity(16 << 20);
@@ -40,7 +41,13 @@ fn render(bencher: Bencher, events: Vec<Event>) {
     let mut bytes = 0;
     for ordinal in 0..EVENTS {
         bytes += renderer
-            .render(identity(0, ordinal), 0, &mut buffer)
+            .render(
+                (ordinal % kinds) as u16,
+                identity(0, ordinal),
+                0,
+                &Origin::Alone,
+                &mut buffer,
+            )
             .value
             .len();
     }
@@ -52,7 +59,13 @@ fn render(bencher: Bencher, events: Vec<Event>) {
             round += 1;
             for ordinal in 0..EVENTS {
                 let due_ns = u64::from(round) * 100_000_000 + u64::from(ordinal) * 10_000;
-                black_box(renderer.render(identity(round, ordinal), due_ns, &mut buffer));
+                black_box(renderer.render(
+                    (ordinal % kinds) as u16,
+                    identity(round, ordinal),
+                    due_ns,
+                    &Origin::Alone,
+                    &mut buffer,
+                ));
             }
         });
 }
@@ -135,7 +148,8 @@ fn pick(bencher: Bencher, skew: &str) {
 fn check_stamp(bencher: Bencher) {
     let traffic = Traffic::compile(&shop(vec![event("order", template(ORDER))]), RUN).unwrap();
     let mut buffer = Vec::new();
-    let rendered = Renderer::new(Arc::new(traffic)).render(identity(1, 1), 5, &mut buffer);
+    let rendered =
+        Renderer::new(Arc::new(traffic)).render(0, identity(1, 1), 5, &Origin::Alone, &mut buffer);
     let key = &buffer[rendered.key.unwrap()];
     let value = &buffer[rendered.value];
     bencher.bench_local(|| stamp::check(RUN, Some(black_box(key)), Some(black_box(value)), None));

@@ -33,6 +33,26 @@ pub enum Purpose {
     Test = 9,
     /// Where a file's lines begin in a flow.
     Lines = 10,
+    /// Which event of its flow an arrival is.
+    Mix = 11,
+    /// Journeys: their steps and lags.
+    Journey = 12,
+    /// What a journey, a visit or a batch draws from pools.
+    Pick = 13,
+    /// Batches: when, how large, and when each of theirs.
+    Batch = 14,
+    /// Gaps of bursty arrivals.
+    Bursty = 15,
+    /// Devices: phase and jitter.
+    Device = 16,
+    /// What is wrong with an event on purpose.
+    Defect = 17,
+    /// Think times of closed users.
+    Think = 18,
+    /// Late steps of journeys that began before the history.
+    Past = 19,
+    /// Which events are sent twice.
+    Duplicate = 20,
 }
 
 /// The stream of (`seed`, `purpose`, `a`, `b`). Pure; the same arguments give the same draws for ever.

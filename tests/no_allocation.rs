@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use highwater::scenario::{StampPlace, TemplateText, Value};
-use highwater::schedule::Identity;
+use highwater::schedule::{Identity, Origin};
 use highwater::traffic::{Renderer, Traffic, headers, stamp};
 
 #[path = "../benches/shop/mod.rs"]
@@ -84,7 +84,13 @@ fn rendering_and_checking_allocate_nothing() {
             bin: number / 1000,
             ordinal: number,
         };
-        let rendered = renderer.render(id, u64::from(number) * 10_000_000, &mut buffer);
+        let rendered = renderer.render(
+            (number % 5) as u16,
+            id,
+            u64::from(number) * 10_000_000,
+            &Origin::Alone,
+            &mut buffer,
+        );
         let header = headers(&buffer[rendered.headers.clone()])
             .find(|(name, _)| *name == stamp::HEADER)
             .map(|(_, value)| value);
@@ -97,6 +103,7 @@ fn rendering_and_checking_allocate_nothing() {
     // The counter counts: growing a buffer is seen.
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     renderer.render(
+        0,
         Identity {
             flow: 0,
             shard: 0,
@@ -104,6 +111,7 @@ fn rendering_and_checking_allocate_nothing() {
             ordinal: 0,
         },
         0,
+        &Origin::Alone,
         &mut Vec::new(),
     );
     assert!(ALLOCATIONS.load(Ordering::Relaxed) > before);

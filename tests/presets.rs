@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use highwater::scenario::{Overrides, PRESETS, Scenario, Source, load};
-use highwater::schedule::{FlowSchedule, Identity, Shards};
+use highwater::schedule::{Bin, FlowSchedule, Identity, Shards};
 use highwater::traffic::{Renderer, Traffic};
 
 /// What the embedded cluster keeps of a partition before it frees the oldest.
@@ -29,13 +29,13 @@ fn send(scenario: &Scenario) -> Sent {
         events: vec![(0, 0); scenario.events.len()],
         partitions: topics.map(|t| vec![0; t.partitions as usize]).collect(),
     };
-    let (mut arrivals, mut buffer) = (Vec::new(), Vec::new());
+    let (mut held, mut buffer) = (Bin::default(), Vec::new());
     for flow in 0..scenario.flows.len() {
         let schedule = FlowSchedule::compile(scenario, flow);
         let mut cells = schedule.cells(Shards::all(scenario.shards));
         for bin in 0..schedule.bins() {
-            cells.bin(bin, &mut arrivals);
-            for arrival in &arrivals {
+            cells.bin(bin, &mut held);
+            for (index, arrival) in held.arrivals.iter().enumerate() {
                 let id = Identity {
                     flow: flow as u16,
                     shard: arrival.shard,
@@ -43,7 +43,13 @@ fn send(scenario: &Scenario) -> Sent {
                     ordinal: arrival.ordinal,
                 };
                 buffer.clear();
-                let rendered = renderer.render(id, arrival.due_ns, &mut buffer);
+                let rendered = renderer.render(
+                    arrival.event,
+                    id,
+                    arrival.due_ns,
+                    &held.origin(index),
+                    &mut buffer,
+                );
                 let value: serde_json::Value =
                     serde_json::from_slice(&buffer[rendered.value.clone()]).expect("JSON");
                 assert!(value.is_object());

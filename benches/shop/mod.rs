@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use highwater::scenario::{
-    Abort, Arrivals, Event, FakeKind, Field, FieldKind, Flow, Key, Pool, Scenario, Skew,
-    StampPlace, TemplateText, Time, Topic, Value,
+    Abort, Arrivals, Defects, Event, FakeKind, Field, FieldKind, Flow, Key, KeyPart, Pool,
+    Scenario, Skew, StampPlace, TemplateText, Time, Topic, Value,
 };
 
 /// An order of 512 bytes on average: ids and names of skewed pools, an instant, a uuid, numbers, lines, filler.
@@ -23,6 +23,8 @@ fn pool(name: &str, count: u64, skew: Skew, fields: &[(&str, FieldKind)]) -> Poo
         kind: kind.clone(),
     };
     Pool {
+        of: None,
+        flash: None,
         name: name.to_owned(),
         count,
         skew,
@@ -35,7 +37,10 @@ pub fn event(name: &str, value: Value) -> Event {
     Event {
         name: name.to_owned(),
         topic: 0,
-        key: Key { pools: vec![0] },
+        key: Key {
+            parts: vec![KeyPart::Pool(0)],
+        },
+        defects: Defects::default(),
         value,
         headers: Vec::new(),
         stamp: StampPlace::Payload,
@@ -95,6 +100,7 @@ pub fn shop(events: Vec<Event>) -> Scenario {
             play: (Duration::ZERO, Duration::from_secs(86_400)),
             compress: 144.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         },
@@ -108,6 +114,7 @@ pub fn shop(events: Vec<Event>) -> Scenario {
             replication: None,
             config: Vec::new(),
         }],
+        journeys: Vec::new(),
         flows: vec![Flow {
             name: "shoppers".to_owned(),
             mix: (0..events.len()).map(|event| (event, weight)).collect(),
@@ -115,6 +122,8 @@ pub fn shop(events: Vec<Event>) -> Scenario {
             height: None,
             shape: Vec::new(),
             spikes: Vec::new(),
+            journey: None,
+            defects: Defects::default(),
             producers: 1,
             client: Vec::new(),
         }],

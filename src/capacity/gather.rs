@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::measure::histogram::{MergedHistogram, WindowHistogram};
 use crate::measure::line::{EventLine, FlowLine, GroupLine, WindowLine};
-use crate::scenario::{Arrivals, Metric, Scenario};
+use crate::scenario::{Metric, Scenario};
 
 use super::slo::{Figure, Question, questions, subject_name};
 use super::steady::{Backlog, LAST_S};
@@ -65,10 +65,7 @@ impl Gatherer {
             open: Gathered::default(),
             figures: Vec::new(),
         });
-        let scheduled = scenario
-            .flows
-            .iter()
-            .filter(|flow| flow.arrivals != Arrivals::Unthrottled);
+        let scheduled = scenario.flows.iter().filter(|flow| flow.arrivals.has_due());
         Gatherer {
             run_us: scenario.time.run_ns() / 1_000,
             asked: asked.collect(),
@@ -501,7 +498,7 @@ mod tests {
     fn unthrottled_flows_have_no_backlog() {
         let mut scenario = scenario();
         for flow in &mut scenario.flows {
-            flow.arrivals = Arrivals::Unthrottled;
+            flow.arrivals = crate::scenario::Arrivals::Unthrottled;
         }
         let mut gatherer = Gatherer::new(&scenario);
         feed(&mut gatherer, |_, line| {

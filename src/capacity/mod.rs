@@ -25,12 +25,14 @@ mod tests {
     /// Two flows and two groups, no SLO.
     pub(super) fn scenario() -> Scenario {
         Scenario {
+            journeys: Vec::new(),
             name: "cyber-day".to_owned(),
             why: String::new(),
             seed: 1,
             folder: None,
             effective: String::new(),
             time: Time {
+                history: std::time::Duration::ZERO,
                 starts: "2026-11-30T00:00:00-05:00[America/New_York]"
                     .parse()
                     .expect("a legal time"),
@@ -52,6 +54,7 @@ mod tests {
                 config: vec![],
             }],
             events: vec![Event {
+                defects: Default::default(),
                 name: "order_placed".to_owned(),
                 topic: 0,
                 key: Key::default(),
@@ -72,6 +75,8 @@ mod tests {
 
     fn flow(name: &str) -> Flow {
         Flow {
+            journey: None,
+            defects: Default::default(),
             name: name.to_owned(),
             mix: vec![(0, 1.0)],
             arrivals: Arrivals::Poisson,

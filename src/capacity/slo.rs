@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::measure::units;
-use crate::scenario::{Arrivals, Every, Limit, Metric, Scenario, Slo, Subject};
+use crate::scenario::{Every, Limit, Metric, Scenario, Slo, Subject};
 
 /// One thing to be measured: an SLO of the scenario, for one flow, event or group.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +123,7 @@ fn subjects(scenario: &Scenario, slo: &Slo) -> Vec<Subject> {
     );
     (0..scenario.flows.len())
         // Unthrottled arrivals have no due instant, so nothing can be late.
-        .filter(|&flow| !(needs_due && scenario.flows[flow].arrivals == Arrivals::Unthrottled))
+        .filter(|&flow| !(needs_due && !scenario.flows[flow].arrivals.has_due()))
         .map(Subject::Flow)
         .collect()
 }
@@ -480,7 +480,7 @@ mod tests {
     #[test]
     fn unthrottled_flows_have_no_response_but_may_fail() {
         let mut scenario = scenario();
-        scenario.flows[0].arrivals = Arrivals::Unthrottled;
+        scenario.flows[0].arrivals = crate::scenario::Arrivals::Unthrottled;
         scenario.slos = vec![response(100), slo(Metric::Failed, Limit::AtMostCount(0))];
         let asked: Vec<_> = questions(&scenario)
             .iter()

@@ -190,10 +190,12 @@ impl<C: Clock> ProducerLoop<C> {
             }
         };
         while self.outbox.len() < CHUNK && self.outbox.bytes() < CHUNK_BYTES {
-            let Some(Due { id, due_ns }) = source.take(now_ns, &mut opened) else {
+            let Some(due) = source.take(now_ns, &mut opened) else {
                 return;
             };
-            let rendered = renderer.render(id, due_ns, self.outbox.buffer());
+            let Due { id, due_ns, .. } = due;
+            let rendered =
+                renderer.render(due.event, id, due_ns, &due.origin, self.outbox.buffer());
             let key_bytes = rendered.key.as_ref().map_or(0, |key| key.len() as u32);
             let token = self.in_flight.insert(Entry {
                 id,

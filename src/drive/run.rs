@@ -28,7 +28,7 @@ use crate::measure::sampler::Sampler;
 use crate::measure::second::SecondSample;
 use crate::measure::shape::RunShape;
 use crate::scenario::{Arrivals, Scenario, StampPlace};
-use crate::schedule::{FlowSchedule, Shards};
+use crate::schedule::{FlowSchedule, Mix, Shards};
 use crate::target::{Failure, Target, TargetError};
 use crate::traffic::{Renderer, Traffic};
 
@@ -264,9 +264,7 @@ impl Stage {
             }
         }
         let flows = job.scenario.flows.iter();
-        let timed: Arc<[bool]> = flows
-            .map(|flow| flow.arrivals != Arrivals::Unthrottled)
-            .collect();
+        let timed: Arc<[bool]> = flows.map(|flow| flow.arrivals.has_due()).collect();
         let mut number = 0;
         for (group, consume) in job.scenario.consumers.iter().enumerate() {
             for member in 0..consume.members {
@@ -312,9 +310,12 @@ impl Stage {
                     end: scenario.shards,
                 };
                 let source = match of.arrivals {
-                    Arrivals::Unthrottled => {
-                        Source::Unthrottled(Unthrottled::new(flow as u16, shards.first, run_ns))
-                    }
+                    Arrivals::Unthrottled => Source::Unthrottled(Unthrottled::new(
+                        Mix::new(scenario, flow),
+                        flow as u16,
+                        shards.first,
+                        run_ns,
+                    )),
                     _ => {
                         Source::Scheduled(Scheduled::new(flow as u16, &job.schedules[flow], shards))
                     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::NS_PER_S;
-use crate::schedule::{Arrival, BIN_NS, Cells, FlowSchedule, Identity, Shards};
+use crate::schedule::{Arrival, BIN_NS, Bin, Cells, FlowSchedule, Identity, Mix, Origin, Shards};
 
 /// Events of one unthrottled bin: its ledger is made anew for each.
 const UNTHROTTLED_BIN: u32 = 4096;
@@ -12,10 +12,13 @@ const UNTHROTTLED_BIN: u32 = 4096;
 const NO_BIN: u32 = u32::MAX;
 
 /// An event to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Due {
     pub(super) id: Identity,
+    /// Index in the scenario.
+    pub(super) event: u16,
     pub(super) due_ns: u64,
+    pub(super) origin: Origin,
 }
 
 /// The cursor of one producer thread.
@@ -84,9 +87,9 @@ pub(super) struct Scheduled {
     share: f64,
     cells: Cells,
     bins: u32,
-    /// The bin that `arrivals` holds.
+    /// The bin that `held` is.
     bin: u32,
-    arrivals: Vec<Arrival>,
+    held: Bin,
     next: usize,
 }
 
@@ -100,28 +103,29 @@ impl Scheduled {
             cells: schedule.cells(shards),
             bins: schedule.bins(),
             bin: NO_BIN,
-            arrivals: Vec::new(),
+            held: Bin::default(),
             next: 0,
         }
     }
 
     fn take(&mut self, now_ns: u64, opened: &mut dyn FnMut(u32, &[Arrival])) -> Option<Due> {
-        while self.next == self.arrivals.len() {
+        while self.next == self.held.arrivals.len() {
             let bin = self.bin.wrapping_add(1);
             if bin >= self.bins || u64::from(bin) * BIN_NS > now_ns {
                 return None;
             }
             self.bin = bin;
             self.next = 0;
-            self.cells.bin(bin, &mut self.arrivals);
-            if !self.arrivals.is_empty() {
-                opened(bin, &self.arrivals);
+            self.cells.bin(bin, &mut self.held);
+            if !self.held.arrivals.is_empty() {
+                opened(bin, &self.held.arrivals);
             }
         }
-        let arrival = self.arrivals[self.next];
+        let arrival = self.held.arrivals[self.next];
         if arrival.due_ns > now_ns {
             return None;
         }
+        let origin = self.held.origin(self.next);
         self.next += 1;
         Some(Due {
             id: Identity {
@@ -130,12 +134,14 @@ impl Scheduled {
                 bin: self.bin,
                 ordinal: arrival.ordinal,
             },
+            event: arrival.event,
             due_ns: arrival.due_ns,
+            origin,
         })
     }
 
     fn next_ns(&self) -> Option<u64> {
-        if let Some(arrival) = self.arrivals.get(self.next) {
+        if let Some(arrival) = self.held.arrivals.get(self.next) {
             return Some(arrival.due_ns);
         }
         let bin = self.bin.wrapping_add(1);
@@ -145,7 +151,7 @@ impl Scheduled {
 
 impl Scheduled {
     fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
-        for arrival in self.arrivals.drain(..).skip(self.next) {
+        for arrival in self.held.arrivals.drain(..).skip(self.next) {
             rest(Identity {
                 flow: self.flow,
                 shard: arrival.shard,
@@ -153,12 +159,13 @@ impl Scheduled {
                 ordinal: arrival.ordinal,
             });
         }
+        self.held.clear();
         self.next = 0;
         self.bins = 0;
     }
 
     fn unrendered(&self, now_ns: u64) -> u64 {
-        let rest = &self.arrivals[self.next..];
+        let rest = &self.held.arrivals[self.next..];
         let here = rest.partition_point(|arrival| arrival.due_ns <= now_ns);
         let next_bin = self.bin.wrapping_add(1);
         let seen_to_ns = u64::from(next_bin) * BIN_NS;
@@ -180,15 +187,18 @@ pub(super) struct Unthrottled {
     end_ns: u64,
     sent: u64,
     over: bool,
+    mix: Mix,
+    /// What the ledger is told of every bin: as many events of ours.
     arrivals: Vec<Arrival>,
 }
 
 impl Unthrottled {
-    pub(super) fn new(flow: u16, shard: u16, end_ns: u64) -> Unthrottled {
+    pub(super) fn new(mix: Mix, flow: u16, shard: u16, end_ns: u64) -> Unthrottled {
         let arrivals = (0..UNTHROTTLED_BIN)
             .map(|ordinal| Arrival {
                 due_ns: 0,
                 shard,
+                event: 0,
                 ordinal,
             })
             .collect();
@@ -198,6 +208,7 @@ impl Unthrottled {
             end_ns,
             sent: 0,
             over: false,
+            mix,
             arrivals,
         }
     }
@@ -213,14 +224,17 @@ impl Unthrottled {
             opened(bin, &self.arrivals);
         }
         self.sent += 1;
+        let id = Identity {
+            flow: self.flow,
+            shard: self.shard,
+            bin,
+            ordinal,
+        };
         Some(Due {
-            id: Identity {
-                flow: self.flow,
-                shard: self.shard,
-                bin,
-                ordinal,
-            },
+            id,
+            event: self.mix.event(id),
             due_ns: now_ns,
+            origin: Origin::Alone,
         })
     }
 

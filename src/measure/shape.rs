@@ -1,7 +1,7 @@
 //! What a run consists of, as far as measuring it goes: names, counts and the lengths that label windows.
 
 use crate::clock::NS_PER_S;
-use crate::scenario::{Arrivals, Scenario};
+use crate::scenario::Scenario;
 
 /// The length of a window: one second.
 pub const WINDOW_NS: u64 = NS_PER_S;
@@ -53,7 +53,7 @@ impl RunShape {
                 .map(|flow| FlowShape {
                     name: flow.name.clone(),
                     events: flow.mix.iter().map(|(event, _)| *event as u16).collect(),
-                    unthrottled: flow.arrivals == Arrivals::Unthrottled,
+                    unthrottled: !flow.arrivals.has_due(),
                 })
                 .collect(),
             events: scenario

@@ -410,6 +410,7 @@ pub(super) mod tests {
             play: (Duration::from_secs(3_600), Duration::from_secs(86_400)),
             compress: 144.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         };

@@ -3,9 +3,15 @@
 //! Only [`load`] makes a [`Scenario`], so whoever holds one may believe it: every name resolves, every number is possible.
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
+mod arrivals;
+mod chain;
 mod check;
+mod counts;
+mod defects;
 mod fake_kind;
 pub mod hash;
+mod journey;
+mod law;
 mod overrides;
 mod presets;
 mod problem;
@@ -14,12 +20,18 @@ mod read;
 mod scalar;
 mod text;
 mod wire;
+mod wire_arrivals;
+mod wire_journey;
+mod wire_laws;
 mod wire_values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use arrivals::{Arrivals, Batch, Periodic};
+pub use defects::{Defects, Delay, Oversized};
 pub use fake_kind::FakeKind;
+pub use journey::{Follow, HELD, Journey, Lag, Length, Next, State, Times};
 pub use overrides::Overrides;
 pub use presets::{PRESETS, Preset, Source};
 pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
@@ -95,6 +107,8 @@ pub struct Scenario {
     pub topics: Vec<Topic>,
     /// The kinds of event.
     pub events: Vec<Event>,
+    /// What customers do one thing after the other.
+    pub journeys: Vec<Journey>,
     /// The streams of arrivals.
     pub flows: Vec<Flow>,
     /// Producer properties of all flows.
@@ -118,6 +132,8 @@ pub struct Time {
     pub play: (Duration, Duration),
     /// Simulated seconds in a real one. Above 0; below 1 is slow motion.
     pub compress: f64,
+    /// Real time: how far back journeys under way at the start are replayed.
+    pub history: Duration,
     /// Real time at the beginning whose windows are labelled as warm-up.
     pub warmup: Duration,
     /// Real time for which open acknowledgements are waited for at the end.
@@ -141,10 +157,27 @@ pub struct Pool {
     pub name: String,
     /// How many ids it has; at least 1.
     pub count: u64,
+    /// The pool each id belongs to one of: index into [`Scenario::pools`], smaller than this pool's own. Where both are drawn, they match.
+    pub of: Option<usize>,
     /// How unevenly ids are picked.
     pub skew: Skew,
+    /// One id that takes a share of all picks for a while.
+    pub flash: Option<PickFlash>,
     /// What is known of each id.
     pub fields: Vec<Field>,
+}
+
+/// One id takes a share of all picks for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PickFlash {
+    /// The id.
+    pub id: u64,
+    /// Its share of the picks.
+    pub share: f64,
+    /// From when: seconds of simulated time since the start of the span.
+    pub at: f64,
+    /// For how long: simulated seconds.
+    pub lasting: f64,
 }
 
 /// How unevenly ids are picked. Lower ids are the popular ones.
@@ -217,13 +250,26 @@ pub struct Event {
     pub headers: Vec<(String, TemplateText)>,
     /// Where its stamp goes.
     pub stamp: StampPlace,
+    /// What is wrong with it on purpose.
+    pub defects: Defects,
 }
 
 /// What a key is made of: the texts of these blanks, joined with `:`. Empty: no key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Key {
-    /// Indices into [`Scenario::pools`].
-    pub pools: Vec<usize>,
+    /// The blanks.
+    pub parts: Vec<KeyPart>,
+}
+
+/// A blank of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPart {
+    /// The id of a pool: index into [`Scenario::pools`].
+    Pool(usize),
+    /// The journey's id.
+    Session,
+    /// The device's id.
+    Device,
 }
 
 /// What a value is made of.
@@ -272,43 +318,48 @@ pub enum StampPlace {
 pub struct Flow {
     /// Its name.
     pub name: String,
-    /// The events it sends, as (index into [`Scenario::events`], weight); weights add up to 1.
+    /// The events it sends, as (index into [`Scenario::events`], share of its events); shares add up to 1. For a flow of journeys the shares of
+    /// expected visits.
     pub mix: Vec<(usize, f64)>,
+    /// Each arrival starts one of these journeys; `None`: each arrival is an event.
+    pub journey: Option<FlowJourney>,
     /// How arrivals are spaced.
     pub arrivals: Arrivals,
-    /// How high its curve is; `None` only for unthrottled arrivals.
+    /// How high its curve is; `None` for arrivals that need none.
     pub height: Option<Height>,
     /// Shapes that are multiplied, before the height is fixed.
     pub shape: Vec<Shape>,
     /// Shapes that are multiplied on top, after the height is fixed.
     pub spikes: Vec<Shape>,
+    /// What is wrong with its events on purpose, beside what is wrong with each event.
+    pub defects: Defects,
     /// How many clients share the flow; at least 1.
     pub producers: u32,
     /// Producer properties of this flow, on top of the scenario's.
     pub client: Properties,
 }
 
-/// How arrivals are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrivals {
-    /// At equal steps of the cumulative rate.
-    Even,
-    /// A Poisson process.
-    Poisson,
-    /// A Poisson process conditioned on its total.
-    PoissonExact,
-    /// As fast as the target takes them; no due instants.
-    Unthrottled,
+/// The journeys a flow starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowJourney {
+    /// Index into [`Scenario::journeys`].
+    pub journey: usize,
+    /// The state it begins at: index into [`Journey::states`].
+    pub start: usize,
+    /// How many of each event one journey has on average: (index into [`Scenario::events`], number).
+    pub visits: Vec<(usize, f64)>,
 }
 
 /// What fixes a curve's height.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Height {
     /// Which figure of the curve is fixed.
     pub fixes: Fixes,
-    /// The figure for the flow's arrivals, `of` and [`Scenario::scale`] already applied:
-    /// events per real second for mean and peak, events of the uncompressed span for total.
+    /// The figure, with [`Scenario::scale`] applied: events per real second for mean and peak, events of the uncompressed span for total.
     pub value: f64,
+    /// The events of the journey whose figure it is: indices into [`Scenario::events`]. Empty: the flow's arrivals, as always for a flow
+    /// without a journey, where `of` is applied to the value.
+    pub of: Vec<usize>,
 }
 
 /// Which figure of a curve is fixed.
@@ -372,7 +423,21 @@ pub enum Shape {
         cv: f64,
         every: f64,
     },
+    Trace(Vec<TracePiece>),
     Sum(Vec<Shape>),
+}
+
+/// A straight piece of a trace, from one row to the next. Zero outside all pieces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TracePiece {
+    /// When it begins: seconds of simulated time since [`Time::starts`].
+    pub from: f64,
+    /// When it ends.
+    pub to: f64,
+    /// The factor at its beginning.
+    pub rate_from: f64,
+    /// The factor at its end.
+    pub rate_to: f64,
 }
 
 /// A consumer group that reads beside the load.

@@ -55,7 +55,7 @@ fn set(sets: &[&str]) -> Overrides {
 }
 
 fn height(scenario: &Scenario) -> f64 {
-    scenario.flows[0].height.unwrap().value
+    scenario.flows[0].height.as_ref().unwrap().value
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_storefront_stays_within_the_embedded_cluster() {
     let rates: Vec<f64> = scenario
         .flows
         .iter()
-        .map(|f| f.height.unwrap().value)
+        .map(|f| f.height.as_ref().unwrap().value)
         .collect();
     assert!(rates[0] * top * 1.4 + rates[1] < 1000.0);
     assert_eq!(scenario.client, [("linger.ms".into(), "5".into())]);
@@ -120,10 +120,10 @@ fn defaults_are_those_of_the_manual() {
         (Duration::ZERO, Duration::ZERO)
     );
     let flow = &scenario.flows[0];
-    assert_eq!((flow.arrivals, flow.producers), (Arrivals::Poisson, 1));
+    assert_eq!((&flow.arrivals, flow.producers), (&Arrivals::Poisson, 1));
     assert_eq!(flow.mix, [(0, 0.75), (1, 0.25)]);
     assert_eq!(scenario.events[0].stamp, StampPlace::Payload);
-    assert!(scenario.events[0].key.pools.is_empty());
+    assert!(scenario.events[0].key.parts.is_empty());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn of_counts_the_share_of_the_mix() {
     );
     let total = flow("total = \"1.8M\"\nof = \"b\"\n[load]\nscale = 2");
     assert_eq!(height(&total), 1.8e6 * 4.0 * 2.0);
-    assert_eq!(total.flows[0].height.unwrap().fixes, Fixes::Total);
+    assert_eq!(total.flows[0].height.as_ref().unwrap().fixes, Fixes::Total);
 }
 
 #[test]

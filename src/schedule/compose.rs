@@ -18,29 +18,44 @@ const DEEPEST: u32 = 30;
 /// The curve of flow `flow`, all zero when it has no height.
 pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
     let wanted = &scenario.flows[flow];
-    let time = &scenario.time;
-    let starts = &time.starts;
+    let ordinary = Product::of(&wanted.shape, &[]);
+    let quiet = Context {
+        noisy: false,
+        ..context(scenario, flow)
+    };
+    let span = lines(&ordinary, 0.0, scenario.time.span.as_secs_f64(), &quiet);
+    let scale = wanted
+        .height
+        .as_ref()
+        .map_or(0.0, |height| scale(&span, height));
+    played(scenario, flow, scale)
+}
+
+/// The product of flow `flow`'s shapes and spikes itself, of no height.
+pub fn factors(scenario: &Scenario, flow: usize) -> Curve {
+    played(scenario, flow, 1.0)
+}
+
+fn context(scenario: &Scenario, flow: usize) -> Context {
+    let starts = &scenario.time.starts;
     let clock_s = f64::from(starts.hour()) * 3600.0
         + f64::from(starts.minute()) * 60.0
         + f64::from(starts.second())
         + f64::from(starts.subsec_nanosecond()) * 1e-9;
-    let context = Context {
+    Context {
         clock_s,
         seed: scenario.seed,
         flow: flow as u16,
         noisy: true,
-    };
-    let quiet = Context {
-        noisy: false,
-        ..context
-    };
-    let ordinary = Product::of(&wanted.shape, &[]);
-    let span = lines(&ordinary, 0.0, time.span.as_secs_f64(), &quiet);
-    let scale = wanted.height.map_or(0.0, |height| scale(&span, height));
+    }
+}
 
+/// The part that is played, on real time, the factors multiplied by `scale`.
+fn played(scenario: &Scenario, flow: usize, scale: f64) -> Curve {
+    let (wanted, time) = (&scenario.flows[flow], &scenario.time);
     let whole = Product::of(&wanted.shape, &wanted.spikes);
     let (from, to) = (time.play.0.as_secs_f64(), time.play.1.as_secs_f64());
-    let played = lines(&whole, from, to, &context);
+    let played = lines(&whole, from, to, &context(scenario, flow));
     let end = time.run_ns() as f64 / 1e9;
     let last = played.len().saturating_sub(1);
     Curve::from_lines(played.iter().enumerate().map(|(i, line)| Line {
@@ -57,7 +72,7 @@ pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
 }
 
 /// What the factors of the ordinary day are multiplied by to have the height.
-fn scale(span: &[Line], height: Height) -> f64 {
+fn scale(span: &[Line], height: &Height) -> f64 {
     let mut integral = Sum::default();
     for line in span {
         integral.add(line.integral());
@@ -194,7 +209,7 @@ pub(super) mod tests {
                 ordinary.value(t, t, &context)
             };
             let mean = (0..n).map(at).sum::<f64>() / f64::from(n);
-            let height = flow.height.unwrap();
+            let height = flow.height.as_ref().unwrap();
             let scale = match height.fixes {
                 Fixes::Mean => height.value / mean,
                 Fixes::Peak => height.value / (0..n).map(at).fold(0.0, f64::max),
@@ -494,7 +509,7 @@ pub(super) mod tests {
         #[test]
         fn rates_scale_linearly(scenario in composition(), share in 0.0..1.0f64) {
             let once = compose(&scenario, 0);
-            let mean = scenario.flows[0].height.unwrap().value;
+            let mean = scenario.flows[0].height.as_ref().unwrap().value;
             let thrice = compose(&scenario.fixing(Fixes::Mean, mean * 3.0), 0);
             prop_assert!(close(once.total() * 3.0, thrice.total()));
             prop_assert!(close(once.peak() * 3.0, thrice.peak()));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Abort, Arrivals, Fixes, Flow, Height, Scenario, Shape, Time};
+use crate::scenario::{Abort, Arrivals, Defects, Fixes, Flow, Height, Scenario, Shape, Time};
 
 /// A scenario of one flow of constant rate `mean` for a minute, to be changed.
-pub fn scenario(arrivals: Arrivals, mean: f64) -> Scenario {
+pub fn scenario(arrivals: impl std::borrow::Borrow<Arrivals>, mean: f64) -> Scenario {
     let span = Duration::from_secs(60);
     let starts = "2026-11-30T00:00:00-05:00[-05:00]".parse();
     Scenario {
@@ -20,6 +20,7 @@ pub fn scenario(arrivals: Arrivals, mean: f64) -> Scenario {
             play: (Duration::ZERO, span),
             compress: 1.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         },
@@ -28,16 +29,20 @@ pub fn scenario(arrivals: Arrivals, mean: f64) -> Scenario {
         pools: Vec::new(),
         topics: Vec::new(),
         events: Vec::new(),
+        journeys: Vec::new(),
         flows: vec![Flow {
             name: "flow".into(),
             mix: vec![(0, 1.0)],
-            arrivals,
+            arrivals: arrivals.borrow().clone(),
             height: Some(Height {
                 fixes: Fixes::Mean,
                 value: mean,
+                of: Vec::new(),
             }),
             shape: Vec::new(),
             spikes: Vec::new(),
+            journey: None,
+            defects: Defects::default(),
             producers: 1,
             client: Vec::new(),
         }],
@@ -80,7 +85,11 @@ impl With for Scenario {
     }
 
     fn fixing(mut self, fixes: Fixes, value: f64) -> Scenario {
-        self.flows[0].height = Some(Height { fixes, value });
+        self.flows[0].height = Some(Height {
+            fixes,
+            value,
+            of: Vec::new(),
+        });
         self
     }
 

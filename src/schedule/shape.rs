@@ -10,7 +10,7 @@ use libm::{cos, exp, floor, log};
 
 use super::draw;
 use crate::rng::{Purpose, stream};
-use crate::scenario::Shape;
+use crate::scenario::{Shape, TracePiece};
 
 /// Seconds in an hour.
 const HOUR: f64 = 3600.0;
@@ -122,6 +122,7 @@ fn factor(shape: &Shape, place: u32, t: f64, inside: f64, context: &Context) -> 
                 1.0
             }
         }
+        Shape::Trace(ref pieces) => trace(pieces, t, inside),
         Shape::Sum(ref parts) => parts
             .iter()
             .zip(1..)
@@ -169,6 +170,18 @@ fn flash(shape: &Shape, t: f64, inside: f64) -> f64 {
     }
 }
 
+/// The straight piece that holds `inside`; zero outside all.
+fn trace(pieces: &[TracePiece], t: f64, inside: f64) -> f64 {
+    let next = pieces.partition_point(|piece| piece.to <= inside);
+    match pieces.get(next) {
+        Some(piece) if piece.from <= inside => {
+            let climb = (piece.rate_to - piece.rate_from) / (piece.to - piece.from);
+            piece.rate_from + climb * (t - piece.from)
+        }
+        _ => 0.0,
+    }
+}
+
 /// Log-normal with mean 1 and this coefficient of variation, drawn for interval `interval` alone.
 fn noise(cv: f64, interval: u64, place: u32, context: &Context) -> f64 {
     let variance = log(1.0 + cv * cv);
@@ -212,6 +225,9 @@ fn add_edges(shape: &Shape, from: f64, to: f64, context: &Context, edges: &mut V
         }
         Shape::Noise { every: step, .. } if context.noisy => every(0.0, step),
         Shape::Noise { .. } => {}
+        Shape::Trace(ref pieces) => {
+            edges.extend(pieces.iter().flat_map(|piece| [piece.from, piece.to]));
+        }
         Shape::Sum(ref parts) => {
             for part in parts {
                 add_edges(part, from, to, context, edges);

@@ -145,6 +145,7 @@ mod tests {
                 play: (Duration::from_secs(43_260), Duration::from_secs(86_400)),
                 compress: 144.0,
                 warmup: Duration::ZERO,
+                history: Duration::ZERO,
                 settle: Duration::ZERO,
                 catch_up: Duration::ZERO,
             };
@@ -170,6 +171,7 @@ mod tests {
             play: (Duration::from_secs(43_260), Duration::from_secs(86_400)),
             compress: 1.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         };

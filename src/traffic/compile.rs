@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::choice::{Choice, Repeats};
 use super::field::escape;
 use super::pen::SLACK;
 use super::problem::{Place, Problem, nearest};
+use super::repeats::Repeats;
 use super::syntax::{Blank, Mode, Piece, Word, cut};
 use super::template::{Kit, Lines, MOST_LINES, Op, Step, Template, Words};
 use crate::scenario::{Pool, TemplateText};
+use crate::schedule::choice::Choice;
 
 /// A template, and where in its text everything came from.
 pub(super) struct Compiled {

@@ -11,12 +11,12 @@ use fake::faker::name::en as name;
 use fake::faker::phone_number::en as phone;
 use rand::Rng;
 
-use super::choice::Choice;
 use super::pen::Pen;
 use super::skew::below;
 use super::texts::Texts;
 use crate::rng::{Purpose, Stream, hash, stream};
 use crate::scenario::{FakeKind, FieldKind, Pool as PoolSpec};
+use crate::schedule::choice::Choice;
 
 /// The most texts that are rendered for a field: in a pool of at most so many, each id has its own.
 pub const MOST_VARIANTS: u64 = 16_384;
@@ -257,6 +257,8 @@ mod tests {
 
     fn field(count: u64, kind: FieldKind) -> Field {
         let pool = PoolSpec {
+            of: None,
+            flash: None,
             name: "customer".into(),
             count,
             skew: Skew::Uniform,

@@ -5,7 +5,6 @@
 //! stream that its identity seeds, so any event can be made again alone, anywhere.
 
 mod calendar;
-mod choice;
 mod compile;
 mod field;
 mod filler;
@@ -18,6 +17,7 @@ mod pool;
 mod problem;
 mod proof;
 mod render;
+mod repeats;
 mod samples;
 mod skew;
 pub mod stamp;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::calendar::Calendar;
-use super::choice::Choice;
 use super::compile::{Compiled, compile};
 use super::field::Field;
 use super::filler::{Filler, Opaque};
@@ -14,7 +13,7 @@ use super::samples::Samples;
 use super::stamp;
 use super::syntax::Mode;
 use super::template::{Kit, Template};
-use crate::scenario::{Event, Flow, Scenario, StampPlace, TemplateText, Value};
+use crate::scenario::{Event, KeyPart, Scenario, StampPlace, TemplateText, Value};
 
 /// Everything that is sent, ready to render. Shared by all threads.
 pub struct Traffic {
@@ -22,14 +21,6 @@ pub struct Traffic {
     pub(super) run_tag: u64,
     pub(super) kit: Kit,
     pub(super) events: Vec<EventPlan>,
-    pub(super) flows: Vec<Mix>,
-}
-
-/// The events of a flow.
-pub(super) struct Mix {
-    /// Indices into [`Traffic::events`].
-    pub events: Vec<usize>,
-    pub choice: Choice,
 }
 
 /// One kind of event.
@@ -87,20 +78,12 @@ impl Traffic {
             run_tag,
             kit,
             events,
-            flows: scenario.flows.iter().map(mix).collect(),
         })
     }
 
     /// The pool of this index in the scenario.
     pub fn pool(&self, index: usize) -> &Pool {
         &self.kit.pools[index]
-    }
-}
-
-fn mix(flow: &Flow) -> Mix {
-    Mix {
-        events: flow.mix.iter().map(|(event, _)| *event).collect(),
-        choice: Choice::new(flow.mix.iter().map(|(_, weight)| *weight)),
     }
 }
 
@@ -128,8 +111,16 @@ fn plan(
         .map(|(name, text)| header(event, (name, text), (scenario, kit), problems))
         .collect();
     let (value, headers) = (value?, headers.into_iter().collect::<Option<Vec<_>>>()?);
-    let keys = event.key.pools.iter();
-    let mut draws: BTreeSet<(usize, usize)> = keys.map(|&pool| (pool, pool)).collect();
+    let key: Vec<usize> = event
+        .key
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            KeyPart::Pool(pool) => Some(*pool),
+            KeyPart::Session | KeyPart::Device => None,
+        })
+        .collect();
+    let mut draws: BTreeSet<(usize, usize)> = key.iter().map(|&pool| (pool, pool)).collect();
     if let ValuePlan::Template(template) = &value {
         draws.extend(&template.draws);
     }
@@ -139,7 +130,7 @@ fn plan(
     Some(EventPlan {
         topic: event.topic as u16,
         partitions: scenario.topics[event.topic].partitions,
-        key: event.key.pools.clone(),
+        key,
         draws: draws.into_iter().collect(),
         value,
         headers,

@@ -9,7 +9,7 @@ use super::template::{Draft, Scratch};
 use super::{Rendered, header, partition};
 use crate::rng::{Purpose, Stream, hash, stream};
 use crate::scenario::StampPlace;
-use crate::schedule::Identity;
+use crate::schedule::{Identity, Origin};
 
 /// Renders events; one for each thread. What it keeps between events never shows in them.
 #[derive(Clone)]
@@ -27,20 +27,27 @@ impl Renderer {
         }
     }
 
-    /// Appends the event of an identity to `buffer`. `due_ns`: when it is due, in nanoseconds since the start of the load.
+    /// Appends an event to `buffer`: number `event` of the scenario, with this identity. `due_ns`: when it is due, in nanoseconds since
+    /// the start of the load.
     ///
     /// Pure: the same identity, due and scenario give the same bytes. Allocates only where the buffer has to grow.
     #[inline]
-    pub fn render(&mut self, id: Identity, due_ns: u64, buffer: &mut Vec<u8>) -> Rendered {
-        let traffic = &*self.traffic;
-        let (cell, ordinal) = (cell(id), u64::from(id.ordinal));
-        let mut rng = stream(traffic.seed, Purpose::Event, cell, ordinal);
-        let mix = &traffic.flows[usize::from(id.flow)];
-        let event = match mix.events.as_slice() {
-            [event] => *event,
-            events => events[mix.choice.pick(&mut rng)],
-        };
-        self.render_event(event, id, due_ns, rng, buffer)
+    pub fn render(
+        &mut self,
+        event: u16,
+        id: Identity,
+        due_ns: u64,
+        origin: &Origin,
+        buffer: &mut Vec<u8>,
+    ) -> Rendered {
+        let rng = stream(
+            self.traffic.seed,
+            Purpose::Event,
+            id.cell(),
+            u64::from(id.ordinal),
+        );
+        let _ = origin;
+        self.render_event(usize::from(event), id, due_ns, rng, buffer)
     }
 
     /// Bytes of key, value and headers of an event, on average: what disks and networks are to be planned for.
@@ -137,15 +144,9 @@ impl Renderer {
     }
 }
 
-/// What tells a cell from every other, in one number.
-#[inline]
-fn cell(id: Identity) -> u64 {
-    u64::from(id.flow) << 48 | u64::from(id.shard) << 32 | u64::from(id.bin)
-}
-
 /// Without a key every partition is as likely.
 fn keyless(seed: u64, id: Identity, partitions: u32) -> u32 {
-    let of_cell = hash(seed, Purpose::Keyless, cell(id));
+    let of_cell = hash(seed, Purpose::Keyless, id.cell());
     let random = hash(of_cell, Purpose::Keyless, u64::from(id.ordinal));
     super::skew::below(random, u64::from(partitions)) as u32
 }

@@ -3,12 +3,13 @@
 use rand::Rng;
 
 use super::calendar::{Calendar, INSTANT_LEN, Second};
-use super::choice::{Choice, Repeats};
 use super::field::{Field, between};
 use super::filler::Filler;
 use super::pen::{NUMBER_LEN, Pen, UUID_LEN};
 use super::pool::Pool;
+use super::repeats::Repeats;
 use crate::rng::Stream;
+use crate::schedule::choice::Choice;
 
 /// The most lines that may be asked for on average.
 pub(super) const MOST_LINES: f64 = 1000.0;

@@ -10,10 +10,10 @@ use serde_json::Value as Json;
 use super::stamp::{Checked, check};
 use super::*;
 use crate::scenario::{
-    Abort, Arrivals, Event, FakeKind, Field, FieldKind, Flow, Key, Pool as PoolSpec, Scenario,
-    Skew, StampPlace, TemplateText, Time, Topic, Value,
+    Abort, Arrivals, Defects, Event, FakeKind, Field, FieldKind, Flow, Key, KeyPart,
+    Pool as PoolSpec, Scenario, Skew, StampPlace, TemplateText, Time, Topic, Value,
 };
-use crate::schedule::Identity;
+use crate::schedule::{Identity, Origin};
 
 const RUN: u64 = 77;
 
@@ -36,6 +36,8 @@ fn field(name: &str, kind: FieldKind) -> Field {
 
 fn pool(name: &str, count: u64, skew: Skew, fields: Vec<Field>) -> PoolSpec {
     PoolSpec {
+        of: None,
+        flash: None,
         name: name.into(),
         count,
         skew,
@@ -45,10 +47,11 @@ fn pool(name: &str, count: u64, skew: Skew, fields: Vec<Field>) -> PoolSpec {
 
 fn event(name: &str, key: &[usize], value: Value) -> Event {
     Event {
+        defects: Defects::default(),
         name: name.into(),
         topic: 0,
         key: Key {
-            pools: key.to_vec(),
+            parts: key.iter().map(|&pool| KeyPart::Pool(pool)).collect(),
         },
         value,
         headers: Vec::new(),
@@ -77,6 +80,7 @@ fn scenario(events: Vec<Event>) -> Scenario {
             play: (Duration::from_secs(43_200), Duration::from_secs(86_400)),
             compress: 144.0,
             warmup: Duration::ZERO,
+            history: Duration::ZERO,
             settle: Duration::ZERO,
             catch_up: Duration::ZERO,
         },
@@ -112,6 +116,7 @@ fn scenario(events: Vec<Event>) -> Scenario {
             replication: None,
             config: Vec::new(),
         }],
+        journeys: Vec::new(),
         flows: vec![Flow {
             name: "flow".into(),
             mix: (0..events.len()).map(|event| (event, weight)).collect(),
@@ -119,6 +124,8 @@ fn scenario(events: Vec<Event>) -> Scenario {
             height: None,
             shape: Vec::new(),
             spikes: Vec::new(),
+            journey: None,
+            defects: Defects::default(),
             producers: 1,
             client: Vec::new(),
         }],
@@ -149,10 +156,16 @@ fn due(id: Identity) -> u64 {
     u64::from(id.bin) * 100_000_000 + u64::from(id.ordinal) * 1000
 }
 
-/// Renders an event by itself; its key, value and the rest.
+/// Renders the first event by itself; its key, value and the rest.
 fn render(renderer: &mut Renderer, ordinal: u32) -> (Rendered, Vec<u8>) {
+    render_as(renderer, 0, ordinal)
+}
+
+/// Renders an event by itself; its key, value and the rest.
+fn render_as(renderer: &mut Renderer, event: u16, ordinal: u32) -> (Rendered, Vec<u8>) {
     let mut buffer = b"what was there before".to_vec();
-    let rendered = renderer.render(id(ordinal), due(id(ordinal)), &mut buffer);
+    let id = id(ordinal);
+    let rendered = renderer.render(event, id, due(id), &Origin::Alone, &mut buffer);
     (rendered, buffer)
 }
 
@@ -205,7 +218,8 @@ fn bytes_are_pinned() {
     let mut renderer = compiled(&scenario);
     let shown: Vec<String> = (0..5)
         .map(|ordinal| {
-            let (rendered, buffer) = render(&mut renderer, ordinal);
+            let event = u16::from(ordinal < 3);
+            let (rendered, buffer) = render_as(&mut renderer, event, ordinal);
             let bytes = &buffer[rendered.value.start - rendered.key.map_or(0, |key| key.len())..];
             format!("{} {}", rendered.partition, bytes.escape_ascii())
         })
@@ -416,22 +430,6 @@ fn keyless_records_spread_over_partitions() {
     }
     // Binomial: 1000 ± 30; 5 sd.
     assert!(counts.iter().all(|n| n.abs_diff(1000) < 150), "{counts:?}");
-}
-
-#[test]
-fn a_flow_keeps_its_mix() {
-    let events = vec![
-        event("a", &[], template("{}")),
-        event("b", &[], template("{}")),
-    ];
-    let mut scenario = scenario(events);
-    scenario.flows[0].mix = vec![(0, 0.75), (1, 0.25)];
-    let mut renderer = compiled(&scenario);
-    let first = (0..10_000)
-        .filter(|&n| render(&mut renderer, n).0.event == 0)
-        .count();
-    // Binomial: 7500 ± 43; 5 sd.
-    assert!(first.abs_diff(7500) < 217, "{first}");
 }
 
 #[test]

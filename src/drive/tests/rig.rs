@@ -19,7 +19,7 @@ use crate::measure::shape::RunShape;
 use crate::measure::totals::{FlowTotals, GroupTotals, Phase};
 use crate::measure::window::{DueWindow, DuringWindow, Filed};
 use crate::scenario::{self, Arrivals, Overrides, Scenario, StampPlace};
-use crate::schedule::{FlowSchedule, Identity, Shards};
+use crate::schedule::{FlowSchedule, Identity, Mix, Shards};
 use crate::target::sim::{Record, Service, Sim, SimProducer, SimSpec};
 use crate::target::{Ack, Failure, Outgoing, Producer};
 use crate::traffic::stamp::{self, Checked};
@@ -183,9 +183,12 @@ impl Rig {
             end: self.scenario.shards,
         };
         match flow.arrivals {
-            Arrivals::Unthrottled => {
-                Source::Unthrottled(Unthrottled::new(0, self.index as u16, run_ns))
-            }
+            Arrivals::Unthrottled => Source::Unthrottled(Unthrottled::new(
+                Mix::new(&self.scenario, 0),
+                0,
+                self.index as u16,
+                run_ns,
+            )),
             _ => {
                 let schedule = Arc::new(FlowSchedule::compile(&self.scenario, 0));
                 Source::Scheduled(Scheduled::new(0, &schedule, shards))
@@ -240,7 +243,7 @@ impl Rig {
                 ledger: ledger.consumer(0),
                 recorder: ConsumerRecorder::new(&shape, 0, 0),
                 live: live.member(0),
-                timed: Arc::new([scenario.flows[0].arrivals != Arrivals::Unthrottled]),
+                timed: Arc::new([scenario.flows[0].arrivals.has_due()]),
                 run_tag: RUN_TAG,
                 work_ns: scenario.consumers[0].work.as_nanos() as u64,
                 assignments: Assignments::new(&[1]),
@@ -261,7 +264,7 @@ impl Rig {
             member.turn();
         }
         member.finish();
-        let timed = [scenario.flows[0].arrivals != Arrivals::Unthrottled];
+        let timed = [scenario.flows[0].arrivals.has_due()];
         ledger.settled_ns(0, &timed);
         let settled_ns = ledger.settled_ns(0, &timed);
         let group = ledger.account(0, &bounds(&self.sim));

@@ -176,6 +176,7 @@ mod tests {
             arrivals.extend((0..count).map(|ordinal| Arrival {
                 due_ns: u64::from(ordinal),
                 shard,
+                event: 0,
                 ordinal,
             }));
         }

@@ -31,6 +31,7 @@ fn arrivals(first: u32, step: u32, shards: u32, each: impl Fn(u32) -> u32) -> Ve
         .map(|(shard, ordinal)| Arrival {
             due_ns: 0,
             shard: shard as u16,
+            event: 0,
             ordinal,
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Picking one of a few by weight, and how many lines an event has.
+//! Picking one of a few by weight.
 
 use rand::Rng;
 
@@ -6,14 +6,14 @@ use crate::rng::Stream;
 
 /// One of a few, by weight. One draw; a pick looks through the few in order, so the likely ones are best first.
 #[derive(Clone, Debug)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     /// For all but the last: where its part of the 64-bit numbers ends.
     bars: Vec<u64>,
 }
 
 impl Choice {
     /// Weights are finite and not negative, and one at least is positive.
-    pub(super) fn new(weights: impl Iterator<Item = f64> + Clone) -> Choice {
+    pub(crate) fn new(weights: impl Iterator<Item = f64> + Clone) -> Choice {
         let total: f64 = weights.clone().sum();
         let mut sum = 0.0;
         let mut bars: Vec<u64> = weights
@@ -30,42 +30,16 @@ impl Choice {
     }
 
     #[inline]
-    pub(super) fn pick(&self, rng: &mut Stream) -> usize {
-        let random = rng.next_u64();
+    pub(crate) fn pick(&self, rng: &mut Stream) -> usize {
+        self.of(rng.next_u64())
+    }
+
+    /// The pick that a random number stands for.
+    #[inline]
+    pub(crate) fn of(&self, random: u64) -> usize {
         self.bars
             .iter()
             .position(|&bar| random < bar)
-            .unwrap_or(self.bars.len())
-    }
-}
-
-/// How many lines: one, and then each time another with the same probability (a geometric law, as baskets nearly are).
-#[derive(Clone, Debug)]
-pub(super) struct Repeats {
-    /// Of the 64-bit numbers, those below the k-th bar make more than k lines.
-    bars: Vec<u64>,
-}
-
-impl Repeats {
-    /// `mean` is at least 1 and at most [`super::template::MOST_LINES`].
-    pub(super) fn new(mean: f64) -> Repeats {
-        let more = 1.0 - 1.0 / mean;
-        let mut bars = Vec::new();
-        let mut probability = more;
-        while probability * 2f64.powi(64) >= 1.0 {
-            bars.push((probability * 2f64.powi(64)) as u64);
-            probability *= more;
-        }
-        Repeats { bars }
-    }
-
-    #[inline]
-    pub(super) fn pick(&self, rng: &mut Stream) -> usize {
-        let random = rng.next_u64();
-        1 + self
-            .bars
-            .iter()
-            .position(|&bar| random >= bar)
             .unwrap_or(self.bars.len())
     }
 }
@@ -100,20 +74,6 @@ mod tests {
                 let off = (count as f64 - 100_000.0 * p).abs();
                 assert!(off <= 5.0 * sd, "{weights:?} {counts:?}");
             }
-        }
-    }
-
-    #[test]
-    fn repeats_have_the_mean_asked() {
-        for (seed, mean) in [1.0, 1.5, 2.87, 40.0].into_iter().enumerate() {
-            let repeats = Repeats::new(mean);
-            let mut rng = stream(seed as u64, Purpose::Test, 1, 0);
-            let picks = 200_000;
-            let sum: usize = (0..picks).map(|_| repeats.pick(&mut rng)).sum();
-            // A geometric law's sd is sqrt(mean · (mean - 1)).
-            let sd = (mean * (mean - 1.0) / f64::from(picks)).sqrt();
-            let got = sum as f64 / f64::from(picks);
-            assert!((got - mean).abs() <= 5.0 * sd, "{mean} {got}");
         }
     }
 }
