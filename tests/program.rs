@@ -221,7 +221,7 @@ fn with_secrets(run: Highwater) -> Highwater {
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
         planted(4)
     );
-    let flag = format!("sasl.oauthbearer.client.secret={}", planted(5));
+    let flag = format!("ssl.keystore.password={}", planted(5));
     run.file("client.properties", &file)
         .file("key.pem", &key)
         .env("TOP_SECRET", &planted(1))
@@ -286,7 +286,6 @@ fn an_error_about_a_property_never_repeats_its_value() {
         format!("sasl.pasword={secret}"),
         format!("sasl.jaas.config=x password=\"{secret}\";"),
         format!("ssl.truststore.password={secret}"),
-        format!("ssl.key.pem={secret}"),
         format!("sasl.password=a${{{secret}}}b"),
         format!("bootstrap.servers=me:{secret}@kafka:9092"),
     ];
@@ -298,6 +297,14 @@ fn an_error_about_a_property_never_repeats_its_value() {
         assert_eq!(done.code, 2, "{flag}: {}", done.stderr);
         assert_nothing_planted(&done, &INPUTS, &flag);
     }
+    let key = format!("ssl.key.pem={secret}");
+    let done = Highwater::new(&small(1))
+        .args(&["-X", "security.protocol=ssl", "-X", &key])
+        .bootstrap("127.0.0.1:1")
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a key that is none");
     let done = Highwater::new(&small(1))
         .file("client.properties", &format!("sasl.password=x\n{secret}\n"))
         .args(&["-F", "client.properties"])
