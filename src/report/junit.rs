@@ -118,7 +118,7 @@ fn loss(run: &RunFile) -> TestCaseStatus {
 fn slo(slo: &SloResult) -> TestCase {
     let words = SloWords::of(slo);
     let name = inert(&format!("{} {}", words.name(), words.limit)).into_owned();
-    let mut text = format!("measured {}, the limit is {}", words.measured, words.limit);
+    let mut text = format!("measured {}, limit {}", words.measured, words.limit);
     if let Some(windows) = &words.windows {
         text.push_str(&format!("; windows missed: {windows}"));
     }
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(status, "failure");
         assert_eq!(
             message,
-            "response p99 of shoppers: measured 412 ms, the limit is < 100 ms"
+            "response p99 of shoppers: measured 412 ms, limit < 100 ms"
         );
         // Missing records have their SLO, so they are not told twice.
         assert_eq!(cases[1].1, "ok");

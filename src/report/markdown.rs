@@ -13,7 +13,7 @@ use crate::measure::units;
 use super::data::{RunData, name_of};
 use super::over_time::OverTime;
 use super::unfinished::judged;
-use super::words::{self, SloWords, time, warm};
+use super::words::{self, SloWords, is_quiet, quiet, time, warm};
 use inert::{name, prose};
 
 /// Rows of a table.
@@ -126,7 +126,7 @@ fn slos(run: &RunFile, page: &mut Page) {
     if run.slos.is_empty() {
         return;
     }
-    let mut slos: Vec<&SloResult> = run.slos.iter().collect();
+    let mut slos: Vec<&SloResult> = run.slos.iter().filter(|slo| !is_quiet(slo)).collect();
     slos.sort_by_key(|slo| slo.held);
     let rows: Vec<Vec<String>> = slos
         .into_iter()
@@ -147,7 +147,12 @@ fn slos(run: &RunFile, page: &mut Page) {
         })
         .collect();
     let head = ["", "limit on", "of", "limit:", "measured:", "of limit:"];
-    page.table(&head, &rows);
+    if !rows.is_empty() {
+        page.table(&head, &rows);
+    }
+    if let Some(quiet) = quiet(&run.slos) {
+        page.block(&format!("held: {}", prose(&quiet)));
+    }
 }
 
 fn flows(run: &RunFile, page: &mut Page) {
@@ -155,14 +160,13 @@ fn flows(run: &RunFile, page: &mut Page) {
         .flows
         .iter()
         .map(|(flow_name, flow)| {
-            let (response, service, send_delay) = warm(flow);
+            let (response, service, _) = warm(flow);
             let times = [
                 response.map(|s| time(s, s.p50_us)),
                 response.map(|s| time(s, s.p99_us)),
                 response.map(|s| time(s, s.p999_us)),
                 response.map(|s| time(s, s.max_us)),
                 Some(time(service, service.p99_us)),
-                send_delay.map(|s| time(s, s.p99_us)),
             ];
             let mut row = vec![
                 name(flow_name),
@@ -182,7 +186,6 @@ fn flows(run: &RunFile, page: &mut Page) {
         "p99.9:",
         "max:",
         "service p99:",
-        "send delay p99:",
     ];
     page.table(&head, &rows);
     if let Some(unsteady) = words::unsteady(run) {
@@ -191,7 +194,7 @@ fn flows(run: &RunFile, page: &mut Page) {
 }
 
 fn bars(run: &RunFile, over_time: &OverTime, page: &mut Page) {
-    let lines = over_time.timeline.lines(run.elapsed_us / 1_000_000);
+    let lines = over_time.timeline.lines(run.elapsed_us);
     if lines.is_empty() {
         return;
     }

@@ -190,6 +190,25 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// What stands between the items of a line.
+const BETWEEN: &str = " · ";
+
+/// Breaks a text between its items (`a · b · c`) where that can be done, else between its words.
+pub fn wrap_items(text: &str, width: usize) -> Vec<String> {
+    let text = inert(text);
+    let mut lines: Vec<String> = Vec::new();
+    for item in text.split(BETWEEN) {
+        match lines.last_mut() {
+            Some(last) if last.width() + BETWEEN.width() + item.width() <= width => {
+                last.push_str(BETWEEN);
+                last.push_str(item);
+            }
+            _ => lines.extend(wrap(item, width)),
+        }
+    }
+    lines
+}
+
 /// A word in pieces of at most `width` columns.
 fn pieces(word: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
@@ -293,6 +312,11 @@ mod tests {
         assert_eq!(wrap("an enormous", 3), ["an", "eno", "rmo", "us"]);
         assert_eq!(wrap("店店", 1), ["店", "店"]);
         assert_eq!(wrap("", 3), [""; 0]);
+        assert_eq!(
+            wrap_items("p99 4 ms · 34.6 MB", 15),
+            ["p99 4 ms", "34.6 MB"]
+        );
+        assert_eq!(wrap_items("a b c · d", 3), ["a b", "c", "d"]);
         assert_eq!(cut("shoppers", 8), "shoppers");
         assert_eq!(cut("shoppers", 5), "shop…");
         // Each takes two columns.

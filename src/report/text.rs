@@ -14,7 +14,7 @@ use crate::measure::run::{RunFile, Verdict};
 
 use super::data::{RunData, name_of};
 use super::over_time::OverTime;
-use super::table::{cut, wrap};
+use super::table::{cut, wrap, wrap_items};
 use super::term::Paint;
 use super::unfinished::judged;
 use super::words;
@@ -143,7 +143,7 @@ impl Labelled {
     }
 
     fn say(&mut self, label: &str, text: &str, colour: impl Fn(&str) -> String) {
-        for (i, line) in wrap(text, WIDTH - INDENT).iter().enumerate() {
+        for (i, line) in wrap_items(text, WIDTH - INDENT).iter().enumerate() {
             let label = if i == 0 { label } else { "" };
             let label = self.paint.dim(format!("{label:<INDENT$}"));
             self.lines.push(format!("{label}{}", colour(line)));

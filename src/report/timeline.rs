@@ -101,49 +101,38 @@ impl Timeline {
             .collect();
     }
 
-    /// The lines to draw one below the other, each with its label; none for a run too short to draw.
-    pub fn lines(&self, elapsed_s: u64) -> Vec<(&'static str, Spark)> {
-        if self.columns.len() < 3 {
+    /// The lines to draw one below the other, each with its label, of a load that lasted this long; none where it was too short.
+    pub fn lines(&self, elapsed_us: u64) -> Vec<(&'static str, Spark)> {
+        // What came after the load (open acknowledgements, groups that read on) is no part of it.
+        let columns = elapsed_us.div_ceil(self.column_us()) as usize;
+        let columns = &self.columns[..columns.min(self.columns.len())];
+        if columns.len() < 3 {
             return Vec::new();
         }
-        let response = self.response().map(|spark| ("response", spark));
+        let response = response(columns).map(|spark| ("response", spark));
+        let rate = self.rate(columns, elapsed_us);
         response
             .into_iter()
-            .chain([("rate", self.rate()), ("", self.axis(elapsed_s))])
+            .chain([("rate", rate), ("", axis(columns, elapsed_us))])
             .collect()
     }
 
-    /// The 0.99 quantile of the response time in each column, from nothing to the longest. `None` where nothing has a response time.
-    fn response(&self) -> Option<Spark> {
-        let p99s: Vec<Option<u64>> = self.columns.iter().map(Column::p99_us).collect();
-        let most = *p99s.iter().flatten().max()?;
-        let least = *p99s.iter().flatten().min()?;
-        let bars = self
-            .columns
-            .iter()
-            .zip(&p99s)
-            .map(|(column, p99)| match p99 {
-                Some(us) => bar(*us as f64, most as f64),
-                None if column.beyond > 0 => UNANSWERED,
-                None => NOTHING,
-            });
-        let bars: String = bars.collect();
-        let unanswered = if bars.contains(UNANSWERED) {
-            format!(", {UNANSWERED} unanswered")
-        } else {
-            String::new()
-        };
-        let text = format!(
-            "p99 {} to {}{unanswered}",
-            units::time_us(least),
-            units::time_us(most)
-        );
-        Some(Spark { bars, text })
+    /// The length of a column.
+    fn column_us(&self) -> u64 {
+        self.windows * self.window_us
     }
 
-    /// The acknowledged events per second in each column, from none to the most.
-    fn rate(&self) -> Spark {
-        let rates: Vec<f64> = (0..self.columns.len()).map(|i| self.rate_of(i)).collect();
+    /// The acknowledged events per second in each column, from none to the most. The last column ends with the load.
+    fn rate(&self, columns: &[Column], elapsed_us: u64) -> Spark {
+        let rates: Vec<f64> = columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| {
+                let begins_us = i as u64 * self.column_us();
+                let lasts_us = elapsed_us.saturating_sub(begins_us).min(self.column_us());
+                column.acknowledged as f64 * 1e6 / lasts_us.max(1) as f64
+            })
+            .collect();
         let most = rates.iter().copied().fold(0.0, f64::max);
         let least = rates.iter().copied().fold(most, f64::min);
         Spark {
@@ -151,35 +140,50 @@ impl Timeline {
             text: format!("{} to {}", units::rate(least), units::rate(most)),
         }
     }
+}
 
-    fn rate_of(&self, column: usize) -> f64 {
-        let is_last = column + 1 == self.columns.len();
-        let windows = if is_last { self.last } else { self.windows };
-        let seconds = (windows * self.window_us) as f64 / 1e6;
-        self.columns[column].acknowledged as f64 / seconds
-    }
+/// The 0.99 quantile of the response time in each column, from nothing to the longest. `None` where nothing has a response time.
+fn response(columns: &[Column]) -> Option<Spark> {
+    let p99s: Vec<Option<u64>> = columns.iter().map(Column::p99_us).collect();
+    let most = *p99s.iter().flatten().max()?;
+    let least = *p99s.iter().flatten().min()?;
+    let bars = columns.iter().zip(&p99s).map(|(column, p99)| match p99 {
+        Some(us) => bar(*us as f64, most as f64),
+        None if column.beyond > 0 => UNANSWERED,
+        None => NOTHING,
+    });
+    let bars: String = bars.collect();
+    let unanswered = if bars.contains(UNANSWERED) {
+        format!(", {UNANSWERED} unanswered")
+    } else {
+        String::new()
+    };
+    let text = format!(
+        "p99 {} to {}{unanswered}",
+        units::time_us(least),
+        units::time_us(most)
+    );
+    Some(Spark { bars, text })
+}
 
-    /// The axis below: the warm-up as dots, `^` where something is marked, and how long it all lasted.
-    fn axis(&self, elapsed_s: u64) -> Spark {
-        let has_warm_up = self.columns.iter().any(|column| column.is_warm_up);
-        let marks: String = self
-            .columns
-            .iter()
-            .map(|column| match (column.is_marked, column.is_warm_up) {
-                (true, _) => '^',
-                (_, true) => '·',
-                _ => '─',
-            })
-            .collect();
-        let mut text = units::clock_s(elapsed_s);
-        if has_warm_up {
-            text.push_str(", · warm-up");
-        }
-        if marks.contains('^') {
-            text.push_str(", ^ marked");
-        }
-        Spark { bars: marks, text }
+/// The axis below: the warm-up as dots, `^` where something is marked, and how long it all lasted.
+fn axis(columns: &[Column], elapsed_us: u64) -> Spark {
+    let bars: String = columns
+        .iter()
+        .map(|column| match (column.is_marked, column.is_warm_up) {
+            (true, _) => '^',
+            (_, true) => '·',
+            _ => '─',
+        })
+        .collect();
+    let mut text = units::clock_s(elapsed_us / 1_000_000);
+    if bars.contains('·') {
+        text.push_str(", · warm-up");
     }
+    if bars.contains('^') {
+        text.push_str(", ^ marked");
+    }
+    Spark { bars, text }
 }
 
 impl Column {
@@ -257,10 +261,10 @@ mod tests {
     #[test]
     fn bars_rise_from_nothing_to_the_most() {
         let timeline = timeline([1, 25, 50, 75, 100].map(|n| second(n, n * 1_000, 0)));
-        let response = timeline.response().expect("there are times");
+        let lines = timeline.lines(5_000_000);
+        let (response, rate) = (&lines[0].1, &lines[1].1);
         assert_eq!(response.bars, "▁▂▄▆█");
         assert_eq!(response.text, "p99 1 ms to 100 ms");
-        let rate = timeline.rate();
         assert_eq!(
             (rate.bars.as_str(), rate.text.as_str()),
             ("▁▂▄▆█", "1/s to 100/s")
@@ -270,7 +274,7 @@ mod tests {
     #[test]
     fn a_column_without_answers_is_no_low_bar() {
         let timeline = timeline([second(10, 500, 0), second(10, 500, 10), second(10, 500, 0)]);
-        let response = timeline.response().expect("there are times");
+        let response = &timeline.lines(3_000_000)[0].1;
         assert_eq!(response.bars, "█×█");
         assert!(response.text.ends_with("× unanswered"), "{}", response.text);
     }
@@ -286,7 +290,7 @@ mod tests {
         let columns = timeline.columns.len();
         assert!((COLUMNS / 2..=COLUMNS).contains(&columns), "{columns}");
         // A column has 128 s × 100 events: the slow 400 are 3 % of them.
-        let response = timeline.response().expect("there are times");
+        let response = &timeline.lines(3_600_000_000)[0].1;
         assert_eq!(response.bars.matches('█').count(), 1, "{}", response.bars);
         let acknowledged: u64 = timeline.columns.iter().map(|c| c.acknowledged).sum();
         assert_eq!(acknowledged, 360_300);
@@ -298,7 +302,11 @@ mod tests {
             let timeline = timeline((0..seconds).map(|_| second(10, 1_000, 0)));
             let sum: u64 = timeline.columns.iter().map(|c| c.acknowledged).sum();
             assert_eq!(sum, seconds * 10);
-            assert_eq!(timeline.rate().text, "10/s to 10/s", "{seconds}");
+            let lines = timeline.lines(seconds * 1_000_000);
+            match seconds {
+                0..3 => assert_eq!(lines, []),
+                _ => assert_eq!(lines[1].1.text, "10/s to 10/s", "{seconds}"),
+            }
         }
     }
 
@@ -307,7 +315,7 @@ mod tests {
         let mut lines: Vec<WindowLine> = (0..5).map(|_| second(1, 1, 0)).collect();
         lines[0].warm = false;
         lines[3].marks.push("a broker paused".to_owned());
-        let axis = timeline(lines).axis(5);
+        let axis = &timeline(lines).lines(5_000_000)[2].1;
         assert_eq!(axis.bars, "·──^─");
         assert_eq!(axis.text, "0:05, · warm-up, ^ marked");
     }
@@ -315,8 +323,19 @@ mod tests {
     #[test]
     fn nothing_at_all_is_drawn_as_nothing() {
         let timeline = timeline((0..4).map(|_| WindowLine::default()));
-        assert_eq!(timeline.response(), None);
-        assert_eq!(timeline.rate().bars, "▁▁▁▁");
+        let lines = timeline.lines(4_000_000);
+        assert_eq!((lines.len(), lines[0].1.bars.as_str()), (2, "▁▁▁▁"));
         assert_eq!(Timeline::new().lines(0), []);
+    }
+
+    #[test]
+    fn what_comes_after_the_load_is_left_out() {
+        // Three and a half seconds of load, then two in which the last acknowledgements came.
+        let timeline = timeline([10, 10, 10, 5, 1, 0].map(|n| second(n, 1_000, 0)));
+        let rate = &timeline.lines(3_500_000)[1].1;
+        assert_eq!(
+            (rate.bars.as_str(), rate.text.as_str()),
+            ("████", "10/s to 10/s")
+        );
     }
 }

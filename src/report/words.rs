@@ -197,6 +197,17 @@ pub fn is_quiet(slo: &SloResult) -> bool {
     slo.held && slo.limit == Some(0.0) && slo.windows.is_none()
 }
 
+/// The limits of zero that held, in one sentence: `nothing missing, corrupt`. `None` where there are none.
+pub fn quiet(slos: &[SloResult]) -> Option<String> {
+    let mut metrics: Vec<&str> = Vec::new();
+    for slo in slos.iter().filter(|slo| is_quiet(slo)) {
+        if !metrics.contains(&slo.metric.as_str()) {
+            metrics.push(&slo.metric);
+        }
+    }
+    (!metrics.is_empty()).then(|| format!("nothing {}", metrics.join(", ")))
+}
+
 /// Limit and figure in their unit, and their ratio.
 pub fn figures(slo: &SloResult) -> (String, String, Option<f64>) {
     if let Some(limit) = slo.limit_us {

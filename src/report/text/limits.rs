@@ -4,13 +4,12 @@ use crate::measure::run::{RunFile, SloResult};
 
 use super::super::table::{Align, Cell, Table, Tone, cut};
 use super::super::term::Paint;
-use super::super::words::{SloWords, is_quiet};
-use super::{NAME, ROWS};
+use super::super::words::{SloWords, is_quiet, quiet};
+use super::{NAME, ROWS, WIDTH};
 
 /// The SLOs: those that were missed first, and those that allow nothing and found nothing in one line.
 pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
-    let (quiet, mut shown): (Vec<&SloResult>, Vec<&SloResult>) =
-        run.slos.iter().partition(|slo| is_quiet(slo));
+    let mut shown: Vec<&SloResult> = run.slos.iter().filter(|slo| !is_quiet(slo)).collect();
     shown.sort_by_key(|slo| slo.held);
     let mut table = Table::new(&[
         Align::Left,
@@ -44,26 +43,17 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
             "        and {more} more in run.json, {missed} of them missed"
         ));
     }
-    if !quiet.is_empty() {
-        let mut metrics: Vec<&str> = Vec::new();
-        for slo in quiet {
-            if !metrics.contains(&slo.metric.as_str()) {
-                metrics.push(&slo.metric);
-            }
-        }
+    if let Some(quiet) = quiet(&run.slos) {
         // Under its like: MISSED is wider than held.
         let column = if shown.first().is_some_and(|slo| !slo.held) {
             "MISSED".len()
         } else {
             "held".len()
         };
-        let rest = format!(
-            "{:1$}  nothing {2}",
-            "",
-            column - "held".len(),
-            metrics.join(", ")
-        );
-        lines.push(format!("{}{rest}", paint.green("held")));
+        let space = " ".repeat(column - "held".len() + 2);
+        // A limit of no metric we know may have any name.
+        let quiet = cut(&quiet, WIDTH - column - 2);
+        lines.push(format!("{}{space}{quiet}", paint.green("held")));
     }
     lines
 }

@@ -10,7 +10,7 @@ pub(super) fn over_time(run: &RunFile, context: &Context<'_>, paint: Paint) -> V
     let Some(over_time) = context.over_time else {
         return vec![];
     };
-    let lines = over_time.timeline.lines(run.elapsed_us / 1_000_000);
+    let lines = over_time.timeline.lines(run.elapsed_us);
     lines
         .iter()
         .map(|(label, spark)| {
