@@ -1,4 +1,6 @@
 //! A page as a browser shows it: headless Chromium, and a script that looks at what it rendered.
+//!
+//! A window of Chromium is at least 500 pixels wide, so the page is shown in a frame of the width that is wanted.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Looks at the rendered page and leaves what it finds in the page's title.
+/// Looks at the rendered page and tells what it finds to the page around it.
 const LOOK: &str = r#"
 (() => {
   const width = document.documentElement.clientWidth;
@@ -34,10 +36,10 @@ const LOOK: &str = r#"
       height: svgs[0] ? rect(svgs[0]).height : 0, label: plot.getAttribute('aria-label') || '', collisions,
       stroke: line ? getComputedStyle(line).stroke : '' };
   });
-  document.title = 'LOOK' + JSON.stringify({ width, page: document.documentElement.scrollWidth, over, plots,
+  parent.postMessage('LOOK' + JSON.stringify({ width, page: document.documentElement.scrollWidth, over, plots,
     ground: getComputedStyle(document.body).backgroundColor, letters: getComputedStyle(document.body).color,
     foreign: document.querySelectorAll('img, iframe, object, embed, link, a[href], form, base').length,
-    harmed: window.harmed === 1 }) + 'KOOL';
+    harmed: window.harmed === 1 }) + 'KOOL', '*');
 })();
 "#;
 
@@ -65,6 +67,18 @@ pub fn look(page: &str, window: Window) -> Value {
     assert_eq!(with_script.matches(LOOK).count(), 1, "one end of the body");
     let path = folder.path().join("page.html");
     fs::write(&path, with_script).unwrap();
+    let around = folder.path().join("around.html");
+    fs::write(
+        &around,
+        format!(
+            "<!doctype html><meta name='color-scheme' content='light dark'><title></title>
+            <script>addEventListener('message', m => {{ document.title = m.data; }});</script>
+            <iframe src='page.html' style='width: {}px; height: 1000px; border: 0'></iframe>",
+            window.width
+        ),
+    )
+    .unwrap();
+    let path = around;
     let (dom, _) = chromium(&path, window, "--dump-dom");
     let start = dom
         .find("LOOK{")
@@ -109,7 +123,9 @@ fn chromium(page: &Path, window: Window, what: &str) -> (String, String) {
             "--disable-background-networking",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("--window-size={},1000", window.width));
+        .arg(format!("--window-size={},1100", window.width + 100))
+        // The message between the two pages is waited for.
+        .arg("--virtual-time-budget=5000");
     if window.dark {
         command.arg("--blink-settings=preferredColorScheme=0");
     }

@@ -28,82 +28,94 @@ pub(super) fn facts(runs: &[Shown<'_>]) -> Markup {
     }
 }
 
-/// Names of facts and what they are, in groups.
-fn all(run: &Shown<'_>, file: &RunFile) -> Vec<(&'static str, Vec<(&'static str, Markup)>)> {
+/// A fact's name and what it is.
+type Fact = (&'static str, Markup);
+
+/// Facts in groups.
+fn all(run: &Shown<'_>, file: &RunFile) -> [(&'static str, Vec<Fact>); 3] {
+    [
+        ("Cluster", cluster(file)),
+        ("Generator", generator(run, file)),
+        ("Plan", plan(run, file)),
+    ]
+}
+
+fn cluster(file: &RunFile) -> Vec<Fact> {
     let target = &file.target;
     let brokers: Vec<String> = target
         .brokers
         .iter()
-        .map(|b| format!("{} ({})", b.address, b.id))
+        .map(|broker| format!("{} ({})", broker.address, broker.id))
         .collect();
-    let partitions: u32 = target.topics.values().map(|topic| topic.partitions).sum();
-    let brokers = if brokers.is_empty() {
-        "none".to_owned()
-    } else {
-        brokers.join(", ")
+    let brokers = match brokers.is_empty() {
+        true => "none".to_owned(),
+        false => brokers.join(", "),
     };
+    let partitions: u32 = target.topics.values().map(|topic| topic.partitions).sum();
+    let topics = format!(
+        "{}, {}",
+        units::counted(target.topics.len() as u64, "topics"),
+        units::counted(u64::from(partitions), "partitions")
+    );
+    vec![
+        ("kind", name(&target.kind)),
+        ("bootstrap", name(&target.bootstrap.join(", "))),
+        ("brokers", name(&brokers)),
+        ("topics", name(&topics)),
+    ]
+}
+
+fn generator(run: &Shown<'_>, file: &RunFile) -> Vec<Fact> {
+    let (machine, generator) = (&file.machine, &file.generator);
+    let of = |field: &'static str| ["generator", field];
+    let cores = units::counted(u64::from(machine.cores), "cores");
+    let used = format!("{:.2} cores", generator.cpu_cores);
+    let waited = units::share(generator.run_queue_delay);
     vec![
         (
-            "Cluster",
-            vec![
-                ("kind", name(&target.kind)),
-                ("bootstrap", name(&target.bootstrap.join(", "))),
-                ("brokers", name(&brokers)),
-                (
-                    "topics",
-                    html! { (units::counted(target.topics.len() as u64, "topics")) ", " (units::counted(u64::from(partitions), "partitions")) },
-                ),
-            ],
+            "processor",
+            html! { (name(&machine.cpu)) ", " (number(run, &["machine", "cores"], machine.cores, &cores)) },
         ),
         (
-            "Generator",
-            vec![
-                (
-                    "processor",
-                    html! { (name(&file.machine.cpu)) ", " (number(run, &["machine", "cores"], file.machine.cores, &units::counted(u64::from(file.machine.cores), "cores"))) },
-                ),
-                (
-                    "memory",
-                    bytes(run, &["machine", "memory_bytes"], file.machine.memory_bytes),
-                ),
-                ("kernel", name(&file.machine.kernel)),
-                (
-                    "health",
-                    html! { (if file.generator.healthy { "healthy" } else { "NOT HEALTHY" }) ", "
-                    (number(run, &["generator", "cpu_cores"], file.generator.cpu_cores, &format!("{:.2} cores", file.generator.cpu_cores))) ", "
-                    (bytes(run, &["generator", "rss_max_bytes"], file.generator.rss_max_bytes)) " at most" },
-                ),
-                (
-                    "send delay",
-                    html! { "p99 " @match file.generator.send_delay_p99_us {
-                    Some(us) => { (number(run, &["generator", "send_delay_p99_us"], us, &units::time_us(us))) }, None => { "unknown" } }
-                    ", run-queue delay " (number(run, &["generator", "run_queue_delay"], file.generator.run_queue_delay, &units::share(file.generator.run_queue_delay))) },
-                ),
-            ],
+            "memory",
+            bytes(run, &["machine", "memory_bytes"], machine.memory_bytes),
+        ),
+        ("kernel", name(&machine.kernel)),
+        (
+            "health",
+            html! {
+                (if generator.healthy { "healthy" } else { "NOT HEALTHY" }) ", "
+                (number(run, &of("cpu_cores"), generator.cpu_cores, &used)) ", "
+                (bytes(run, &of("rss_max_bytes"), generator.rss_max_bytes)) " at most"
+            },
         ),
         (
-            "Plan",
-            vec![
-                ("plan hash", html! { code { (name(&file.plan.hash)) } }),
-                (
-                    "set-up hash",
-                    html! { code { (name(&file.plan.setup_hash)) } },
-                ),
-                (
-                    "seed",
-                    number(
-                        run,
-                        &["plan", "seed"],
-                        file.plan.seed,
-                        &file.plan.seed.to_string(),
-                    ),
-                ),
-                ("run id", name(&file.id)),
-                (
-                    "tool",
-                    html! { (name(&file.tool.name)) " " (name(&file.tool.version)) ", librdkafka " (name(&file.tool.librdkafka)) },
-                ),
-            ],
+            "send delay",
+            html! {
+                "p99 "
+                @match generator.send_delay_p99_us {
+                    Some(us) => { (number(run, &of("send_delay_p99_us"), us, &units::time_us(us))) },
+                    None => { "unknown" }
+                }
+                ", run-queue delay " (number(run, &of("run_queue_delay"), generator.run_queue_delay, &waited))
+            },
+        ),
+    ]
+}
+
+fn plan(run: &Shown<'_>, file: &RunFile) -> Vec<Fact> {
+    let (plan, tool) = (&file.plan, &file.tool);
+    vec![
+        ("plan hash", html! { code { (name(&plan.hash)) } }),
+        ("set-up hash", html! { code { (name(&plan.setup_hash)) } }),
+        (
+            "seed",
+            number(run, &["plan", "seed"], plan.seed, &plan.seed.to_string()),
+        ),
+        ("run id", name(&file.id)),
+        (
+            "tool",
+            html! { (name(&tool.name)) " " (name(&tool.version)) ", librdkafka " (name(&tool.librdkafka)) },
         ),
     ]
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::report::plot::{Figure, HALF, NARROW, Size, WIDE, svg};
+use crate::report::plot::{Figure, HALF, NARROW, Size, WIDE, shown, svg};
 
 /// Plots, small ones in pairs.
 pub(super) fn figures(figures: &[&Figure]) -> Markup {
@@ -19,8 +19,8 @@ pub(super) fn figures(figures: &[&Figure]) -> Markup {
 fn plot(figure: &Figure, size: Size) -> Markup {
     html! {
         figure id=(figure.id) {
-            h3 { (figure.title) }
-            div.plot role="img" aria-label=(figure.alt) {
+            h3 { (shown(&figure.title)) }
+            div.plot role="img" aria-label=(shown(&figure.alt)) {
                 div.wide { (drawing(figure, size)) }
                 div.narrow { (drawing(figure, NARROW)) }
             }

@@ -18,7 +18,12 @@ pub(super) fn name(text: &str) -> Markup {
 pub(super) fn pointer(steps: &[&str]) -> String {
     steps
         .iter()
-        .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
+        .map(|step| {
+            format!(
+                "/{}",
+                plot::shown(step).replace('~', "~0").replace('/', "~1")
+            )
+        })
         .collect()
 }
 

@@ -141,7 +141,7 @@ impl Y {
             unit,
             log: true,
             low: 10_f64.powf(low),
-            high: 10_f64.powf(high.max(low + 1.0)),
+            high: 10_f64.powf(high.max(low + 0.5)),
         }
     }
 

@@ -96,10 +96,13 @@ pub fn figures(runs: &[RunData]) -> Vec<Figure> {
     all.extend(client::generator(&runs));
     all.extend(client::client(&runs));
     all.extend(load::errors(&runs));
-    all.retain(|figure| {
-        figure.heat.is_some() || figure.layers.iter().any(|layer| !layer.points.is_empty())
-    });
+    all.retain(|figure| figure.heat.is_some() || has_points(figure));
     all
+}
+
+fn has_points(figure: &Figure) -> bool {
+    let mut points = figure.layers.iter().flat_map(|layer| &layer.points);
+    points.any(|(_, value)| value.is_some())
 }
 
 /// A plot over time, with the shades of the only run; where there are several, of none but the warm-up they share.
