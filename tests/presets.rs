@@ -51,11 +51,16 @@ fn send(scenario: &Scenario) -> Sent {
                     &mut buffer,
                 );
                 let value: serde_json::Value =
-                    serde_json::from_slice(&buffer[rendered.value.clone()]).expect("JSON");
+                    serde_json::from_slice(&buffer[rendered.value.clone().expect("a value")])
+                        .expect("JSON");
                 assert!(value.is_object());
                 let event = &mut sent.events[usize::from(rendered.event)];
-                *event = (event.0 + 1, event.1 + rendered.value.len());
-                let bytes = rendered.value.len() + rendered.key.map_or(0, |k| k.len());
+                *event = (
+                    event.0 + 1,
+                    event.1 + rendered.value.clone().expect("a value").len(),
+                );
+                let bytes = rendered.value.clone().expect("a value").len()
+                    + rendered.key.map_or(0, |k| k.len());
                 let topic = &mut sent.partitions[usize::from(rendered.topic)];
                 topic[rendered.partition as usize] += bytes;
                 sent.seconds[(arrival.due_ns / 1_000_000_000) as usize] += 1;

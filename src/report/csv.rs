@@ -21,7 +21,7 @@ use crate::measure::line::{
 use super::term::inert;
 
 /// The columns.
-const COLUMNS: [&str; 57] = [
+const COLUMNS: [&str; 58] = [
     "run",
     "at_us",
     "warm",
@@ -34,6 +34,7 @@ const COLUMNS: [&str; 57] = [
     "lost",
     "acknowledged",
     "failed",
+    "refused",
     "unresolved",
     "queue_full",
     "during_sent",
@@ -238,23 +239,19 @@ fn with_flow<'a>(mut row: Row<'a>, flow: &FlowLine) -> Row<'a> {
     row.put("lost", flow.lost);
     row.put("acknowledged", flow.acknowledged);
     row.put("failed", flow.failed);
+    row.put("refused", flow.refused);
     row.put("unresolved", flow.unresolved);
     row.put("queue_full", flow.queue_full);
     row.put("during_sent", flow.during.sent);
     row.put("during_acknowledged", flow.during.acknowledged);
     row.put("during_failed", flow.during.failed);
     row.put("during_bytes", flow.during.bytes);
-    let beyond = |of: u64, did: u64| of.saturating_sub(did);
     if let Some(times) = &flow.response {
-        row.times("response", times, beyond(flow.planned, flow.acknowledged));
+        row.times("response", times, flow.beyond_response());
     }
-    row.times(
-        "service",
-        &flow.service,
-        beyond(flow.sent, flow.acknowledged),
-    );
+    row.times("service", &flow.service, flow.beyond_service());
     if let Some(times) = &flow.send_delay {
-        row.times("send_delay", times, beyond(flow.planned, flow.sent));
+        row.times("send_delay", times, flow.beyond_send_delay());
     }
     row
 }
@@ -262,10 +259,11 @@ fn with_flow<'a>(mut row: Row<'a>, flow: &FlowLine) -> Row<'a> {
 fn with_event<'a>(mut row: Row<'a>, event: &EventLine) -> Row<'a> {
     row.put("acknowledged", event.acknowledged);
     row.put("failed", event.failed);
+    row.put("refused", event.refused);
     row.put("unresolved", event.unresolved);
     row.put("during_acknowledged", event.during.acknowledged);
     row.put("during_bytes", event.during.bytes);
-    row.times("response", &event.response, event.failed + event.unresolved);
+    row.times("response", &event.response, event.beyond_response());
     row
 }
 

@@ -15,6 +15,7 @@ use crate::measure::run::{
     Broker, EventResult, FlowResult, Generator, GroupResult, Plan, Reason, RunFile, SloResult,
     SloWindowsResult, Target, Tool, Verdict,
 };
+use crate::measure::shape::Model;
 use crate::measure::summary::Summary;
 
 use super::data::RunData;
@@ -436,6 +437,7 @@ fn twelve_flows() -> RunFile {
         run.consume.insert(format!("group-{i}"), group(1_000_000));
     }
     if let Some(unthrottled) = run.flows.get_mut("flow-7") {
+        unthrottled.model = Model::Unthrottled;
         (unthrottled.response, unthrottled.send_delay) = (None, None);
     }
     because(

@@ -188,6 +188,11 @@ fn flows(run: &RunFile, page: &mut Page) {
         "service p99:",
     ];
     page.table(&head, &rows);
+    for (flow_name, flow) in run.flows.iter().take(ROWS) {
+        if let Some(model) = words::model(flow) {
+            page.block(&format!("flow {}: {}", name(flow_name), prose(model)));
+        }
+    }
     if let Some(unsteady) = words::unsteady(run) {
         page.quote(unsteady);
     }

@@ -197,7 +197,7 @@ impl Column {
             column.acknowledged += flow.during.acknowledged;
             if let Some(response) = &flow.response {
                 column.response.merge(response);
-                column.beyond += flow.planned.saturating_sub(flow.acknowledged);
+                column.beyond += flow.beyond_response();
             }
         }
         column

@@ -13,6 +13,7 @@ use crate::measure::machine::Machine;
 use crate::measure::run::{
     FORMAT, FlowResult, Generator, Plan, Reason, RunFile, Target, Tool, Verdict,
 };
+use crate::measure::shape::Model;
 use crate::measure::summary::Summary;
 
 use super::data::RunData;
@@ -68,6 +69,7 @@ fn from_windows(data: &RunData) -> RunFile {
 #[derive(Default)]
 struct Sums {
     account: Account,
+    refused: u64,
     acknowledged_during: u64,
     bytes: u64,
     key_bytes: u64,
@@ -87,6 +89,7 @@ impl Sums {
             failed: line.failed,
             unresolved: line.unresolved,
         };
+        self.refused += line.refused;
         self.acknowledged_during += line.during.acknowledged;
         self.bytes += line.during.bytes;
         self.key_bytes += line.during.key_bytes;
@@ -102,17 +105,21 @@ impl Sums {
     fn result(self, elapsed_s: f64) -> FlowResult {
         let account = self.account;
         let (planned, sent) = (account.planned, account.sent);
-        let acknowledged = account.acknowledged;
+        // Events refused on purpose lie nowhere.
+        let answered = account.acknowledged + self.refused;
         let per_s = |n: u64| n as f64 / elapsed_s.max(1e-6);
         let summary = |times, of: u64, all: u64| Summary::new(times, all.saturating_sub(of));
         FlowResult {
+            // The windows only tell whether there was something to be due.
+            model: Model::default(),
             account,
+            refused: self.refused,
             offered_per_s: per_s(planned),
             achieved_per_s: per_s(self.acknowledged_during),
             bytes: self.bytes,
             key_bytes: self.key_bytes,
-            response: self.response.map(|t| summary(t, acknowledged, planned)),
-            service: summary(self.service, acknowledged, sent),
+            response: self.response.map(|t| summary(t, answered, planned)),
+            service: summary(self.service, answered, sent),
             send_delay: self.send_delay.map(|t| summary(t, sent, planned)),
             warm: None,
             errors: BTreeMap::new(),

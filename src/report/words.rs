@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::capacity::verdict::{Kind, Weight};
 use crate::measure::account::Account;
 use crate::measure::run::{FlowResult, Reason, RunFile, SloResult, Verdict};
+use crate::measure::shape::Model;
 use crate::measure::summary::Summary;
 use crate::measure::units;
 
@@ -119,6 +120,19 @@ pub fn warm(flow: &FlowResult) -> (Option<&Summary>, &Summary, Option<&Summary>)
             flow.response.as_ref(),
             &flow.service,
             flow.send_delay.as_ref(),
+        ),
+    }
+}
+
+/// What to know of a flow whose events are not due; `None` in the open model.
+pub fn model(flow: &FlowResult) -> Option<&'static str> {
+    match flow.model {
+        Model::Open => None,
+        Model::Closed => Some(
+            "users wait for each answer (a closed model): a slow cluster is offered less; nothing is due, so there is only service time",
+        ),
+        Model::Unthrottled => Some(
+            "unthrottled: as fast as the cluster takes events; nothing is due, so there is only service time",
         ),
     }
 }

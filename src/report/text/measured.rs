@@ -53,6 +53,11 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
     if more > 0 {
         lines.push(format!("and {more} more flows in run.json"));
     }
+    for (name, flow) in run.flows.iter().take(ROWS) {
+        if let Some(model) = words::model(flow) {
+            lines.extend(wrap(&format!("flow {name}: {model}"), WIDTH));
+        }
+    }
     if let Some(unsteady) = words::unsteady(run) {
         lines.extend(
             wrap(unsteady, WIDTH)
