@@ -65,6 +65,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what would be sent, without a cluster
     Plan(Box<PlanArgs>),
+    /// Tell what run folders hold: pages, plots, tables
+    Report(ReportArgs),
     /// List the built-in scenarios, or print one to copy and edit
     Scenarios(ScenariosArgs),
     /// List the topics and groups this tool left on a cluster, and delete them after asking
@@ -86,8 +88,9 @@ pub struct ClusterArgs {
     pub config: Option<PathBuf>,
 
     /// One client property; repeatable; wins over the file
-    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = property)]
-    pub properties: Vec<(String, String)>,
+    // Read where its origin is known: an error here would repeat what was typed, which may be a secret.
+    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE")]
+    pub properties: Vec<String>,
 }
 
 /// Flags of `run`.
@@ -266,6 +269,58 @@ impl std::str::FromStr for Many {
     }
 }
 
+/// Flags of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Run folders; two or more are compared with the first
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+
+    /// What goes to standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ReportFormat,
+
+    /// Write the page here [default: with --format text, report.html in the run folder; of several runs, beside the first folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Write the plots into this folder, as .svg and .png files
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A summary of one screen, or a comparison
+    Text,
+    /// run.json; of several runs a list
+    Json,
+    /// Markdown for a comment on a pull request
+    Md,
+    /// Every second of each run and each part of it, as a table
+    Csv,
+    /// JUnit XML: every SLO is a test case
+    Junit,
+    /// A line a run
+    Line,
+}
+
+impl ReportArgs {
+    /// What goes to standard output.
+    pub fn format(&self) -> ReportFormat {
+        if self.json {
+            ReportFormat::Json
+        } else {
+            self.format
+        }
+    }
+}
+
 /// Flags of `scenarios`.
 #[derive(Clone, Debug, Args)]
 pub struct ScenariosArgs {
@@ -327,15 +382,6 @@ fn rate(text: &str) -> Result<Rate, String> {
         Ok(rate) if rate.as_per_second() > 0.0 => Ok(rate),
         Ok(_) => Err("a rate above 0 is expected".into()),
         Err(error) => Err(error.to_string()),
-    }
-}
-
-fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.to_owned()))
-        }
-        _ => Err("KEY=VALUE is expected, as in linger.ms=5".into()),
     }
 }
 
@@ -438,7 +484,6 @@ mod tests {
             &["x", "--compress", "5", "--fit", "5s"],
             &["x", "--max-rate", "5"],
             &["x", "--seed", "-1"],
-            &["x", "--property", "acks"],
             &["x", "--topic-prefix", "a b"],
             &["x", "--run-id", ""],
             &["x", "--target", "kafka"],

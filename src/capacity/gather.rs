@@ -190,20 +190,13 @@ impl Gathered {
         let minus = |count: u64| count.saturating_sub(flow.refused);
         match metric {
             Metric::Response => {
-                let beyond = flow
-                    .planned
-                    .saturating_sub(flow.acknowledged + flow.refused);
-                self.times(flow.response.as_ref(), beyond);
+                self.times(flow.response.as_ref(), flow.beyond_response());
             }
             Metric::Service => {
-                self.times(
-                    Some(&flow.service),
-                    flow.sent.saturating_sub(flow.acknowledged + flow.refused),
-                );
+                self.times(Some(&flow.service), flow.beyond_service());
             }
             Metric::SendDelay => {
-                let beyond = flow.planned.saturating_sub(flow.sent);
-                self.times(flow.send_delay.as_ref(), beyond);
+                self.times(flow.send_delay.as_ref(), flow.beyond_send_delay());
             }
             Metric::Failed => self.share(minus(flow.failed), minus(flow.sent)),
             Metric::Achieved => {
@@ -215,7 +208,7 @@ impl Gathered {
 
     fn event(&mut self, metric: Metric, event: &EventLine) {
         let failed = event.failed.saturating_sub(event.refused);
-        let unanswered = failed + event.unresolved;
+        let unanswered = event.beyond_response();
         match metric {
             Metric::Response => self.times(Some(&event.response), unanswered),
             Metric::Failed => {

@@ -5,6 +5,8 @@ use anyhow::Error;
 use super::confirm::Declined;
 use crate::drive::run::RunError;
 use crate::measure::folder::FolderError;
+use crate::measure::line::ReadError;
+use crate::report::data::LoadError;
 use crate::scenario::ScenarioErrors;
 use crate::target::TargetError;
 use crate::target::kafka::errors::KafkaError;
@@ -39,6 +41,8 @@ pub fn code_of(error: &Error) -> u8 {
             let usage = cause.is::<ScenarioErrors>()
                 || cause.is::<TrafficError>()
                 || cause.is::<FolderError>()
+                || cause.is::<LoadError>()
+                || cause.is::<ReadError>()
                 || cause.is::<Declined>()
                 || cause.is::<Usage>();
             usage.then_some(USAGE)
@@ -73,6 +77,7 @@ mod tests {
             (Error::from(Usage("no".into())).context("outer"), 2),
             (TargetError::Unusable("gone".into()).into(), 4),
             (Declined("no".into()).into(), 2),
+            (LoadError::Missing("runs/x".into()).into(), 2),
             (RunError::Interrupted.into(), 3),
             (RunError::Target(TargetError::Usage("x".into())).into(), 2),
             (anyhow!("anything else"), 3),

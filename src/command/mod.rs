@@ -5,12 +5,14 @@ pub mod completions;
 pub mod confirm;
 pub mod exit;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod scenarios;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +53,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             drop(out);
             plan::run(args, &cli.output)?;
         }
+        Command::Report(args) => {
+            drop(out);
+            report::report(args, &cli.output)?;
+        }
         Command::Scenarios(args) => scenarios::scenarios(args, &mut out)?,
         Command::Completions(args) => completions::completions(args, &mut out)?,
         Command::Clean(args) => {
@@ -66,18 +72,27 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     Ok(0)
 }
 
+/// Writes to standard output. Whoever closed it has read enough.
+///
+/// # Errors
+/// When it can't be written for another reason.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The client options of `-b`, `-F` and `-X`.
 fn client_options(args: &crate::cli::ClusterArgs) -> anyhow::Result<ClientOptions> {
     let files: Vec<_> = args.config.iter().cloned().collect();
-    let flags: Vec<String> = args
-        .properties
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
     Ok(ClientOptions::read(
         args.bootstrap.as_deref(),
         &files,
-        &flags,
+        &args.properties,
     )?)
 }
 

@@ -24,9 +24,10 @@ use crate::measure::collect::Watcher;
 use crate::measure::folder;
 use crate::measure::health::{Judge, send_delay_limit_ns};
 use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
+use crate::report::over_time::OverTime;
 use crate::report::progress::{Progress, Stage};
 use crate::report::term::Paint;
-use crate::report::text::{self, ClientTotals, Context as TextContext};
+use crate::report::text::{self, Context as TextContext};
 use crate::report::{data, html};
 use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 
@@ -36,7 +37,7 @@ use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 /// The run did not take place: nothing was sent.
 pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
     let interrupts = Interrupts::heed();
-    let mut progress = Progress::stderr(output.quiet);
+    let mut progress = Progress::stderr(output.quiet, Paint::stderr(super::color(output)));
     let prepared = prepare(args, &mut progress, &interrupts)?;
     for warning in &prepared.warnings {
         progress.printer().line(&format!("warning: {warning}"));
@@ -50,8 +51,15 @@ pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
         }
     };
     let outcome = take_place(&prepared, interrupts.control(), &folder, progress);
-    let result = outcome.and_then(|(file, client, code)| {
-        show(args, output, &folder, &file, client)?;
+    let result = outcome.and_then(|(file, over_time, code)| {
+        let page = write_page(&folder);
+        let context = TextContext {
+            folder: Some(&folder),
+            page: page.as_deref(),
+            over_time: Some(&over_time),
+            ..TextContext::default()
+        };
+        show(args, output, &file, &context)?;
         Ok(code)
     });
     clear(&folder);
@@ -67,12 +75,9 @@ fn take_place(
     control: &Control,
     folder: &Path,
     progress: Progress,
-) -> Result<(RunFile, ClientTotals, u8)> {
+) -> Result<(RunFile, OverTime, u8)> {
     let scenario = &prepared.scenario;
-    let gathered = Arc::new(Mutex::new((
-        Gatherer::new(scenario),
-        ClientTotals::default(),
-    )));
+    let gathered = Arc::new(Mutex::new((Gatherer::new(scenario), OverTime::default())));
     let job = Job {
         scenario: Arc::clone(scenario),
         traffic: Arc::clone(&prepared.traffic),
@@ -89,37 +94,37 @@ fn take_place(
     let mut ran: Ran = drive(job, &mut view)?;
     view.show(Stage::Writing);
     view.finish();
-    let (gatherer, client) = &*lock(&gathered);
+    let (gatherer, over_time) = &*lock(&gathered);
     let (mut file, mut exit) = assemble::assemble(prepared, &ran, gatherer);
     if let Err(error) = file.write(folder, Some(&ran.collected.sums)) {
         let remedy = "free some space, or choose another folder with --out";
         ran.incomplete.push(format!("{error}; {remedy}"));
         (file, exit) = assemble::assemble(prepared, &ran, gatherer);
-    } else {
-        write_page(folder);
     }
-    Ok((file, *client, exit))
+    Ok((file, over_time.clone(), exit))
 }
 
 /// Writes `report.html`. The run is over and judged by now: a page that can't be written does not change its verdict.
-fn write_page(folder: &Path) {
+fn write_page(folder: &Path) -> Option<PathBuf> {
     let written = data::load(folder)
         .map_err(anyhow::Error::from)
         .and_then(|data| Ok(html::write(&data)?));
-    if let Err(error) = written {
-        let file = folder.join(html::PAGE_FILE);
-        eprintln!("warning: can't write {}: {error:#}", file.display());
+    match written {
+        Ok(page) => Some(page),
+        Err(error) => {
+            let file = folder.join(html::PAGE_FILE);
+            eprintln!("warning: can't write {}: {error:#}", file.display());
+            None
+        }
     }
 }
 
 /// Feeds each second of the run to what judges it, as it completes.
-fn gather(into: Arc<Mutex<(Gatherer, ClientTotals)>>) -> Watcher {
+fn gather(into: Arc<Mutex<(Gatherer, OverTime)>>) -> Watcher {
     Box::new(move |line| {
-        let (gatherer, client) = &mut *lock(&into);
+        let (gatherer, over_time) = &mut *lock(&into);
         gatherer.line(line);
-        if let Some(figures) = &line.client {
-            client.add(figures);
-        }
+        over_time.add(line);
     })
 }
 
@@ -152,22 +157,14 @@ fn judge_of(scenario: &Scenario) -> Judge {
 fn show(
     args: &RunArgs,
     output: &OutputArgs,
-    folder: &Path,
     file: &RunFile,
-    client: ClientTotals,
+    context: &TextContext<'_>,
 ) -> Result<()> {
-    match args.format() {
-        Format::Json => println!("{}", serde_json::to_string_pretty(file)?),
-        Format::Text => {
-            let context = TextContext {
-                folder: Some(folder),
-                client: Some(client),
-            };
-            let paint = Paint::stdout(super::color(output));
-            print!("{}", text::summary(file, &context, paint));
-        }
-    }
-    Ok(())
+    let text = match args.format() {
+        Format::Json => serde_json::to_string_pretty(file)? + "\n",
+        Format::Text => text::summary(file, context, Paint::stdout(super::color(output))),
+    };
+    super::print(&text)
 }
 
 /// Takes away the folder of a run that left nothing in it: one that did not take place, or could not be written.

@@ -75,6 +75,24 @@ pub struct FlowLine {
     pub send_delay: Option<WindowHistogram>,
 }
 
+impl FlowLine {
+    /// Events that lie above every response time. What is oversized on purpose may be refused: it lies nowhere.
+    pub const fn beyond_response(&self) -> u64 {
+        self.planned
+            .saturating_sub(self.acknowledged + self.refused)
+    }
+
+    /// Events that lie above every service time.
+    pub const fn beyond_service(&self) -> u64 {
+        self.sent.saturating_sub(self.acknowledged + self.refused)
+    }
+
+    /// Events that lie above every send delay.
+    pub const fn beyond_send_delay(&self) -> u64 {
+        self.planned.saturating_sub(self.sent)
+    }
+}
+
 /// What happened to a flow in the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +117,13 @@ pub struct EventLine {
     pub unresolved: u64,
     pub during: EventLineDuring,
     pub response: WindowHistogram,
+}
+
+impl EventLine {
+    /// Events that lie above every response time, without those refused on purpose.
+    pub const fn beyond_response(&self) -> u64 {
+        self.failed.saturating_sub(self.refused) + self.unresolved
+    }
 }
 
 /// What happened to an event's kind in the second.

@@ -59,11 +59,7 @@ pub enum LoadError {
 impl RunData {
     /// The name a run goes by: its scenario's name, else its id, else its folder's name.
     pub fn name(&self) -> String {
-        let named = self.run.as_ref().map(|run| {
-            let scenario: Option<toml::Table> = run.plan.scenario.parse().ok();
-            let name = scenario.and_then(|table| table.get("name")?.as_str().map(str::to_owned));
-            name.unwrap_or_else(|| run.id.clone())
-        });
+        let named = self.run.as_ref().map(name_of);
         named.unwrap_or_else(|| match self.folder.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
             None => self.folder.display().to_string(),
@@ -79,6 +75,13 @@ impl RunData {
         };
         us as f64 / 1e6
     }
+}
+
+/// The name of the scenario that was run; the run's id where there is none.
+pub fn name_of(run: &RunFile) -> String {
+    let scenario: Option<toml::Table> = run.plan.scenario.parse().ok();
+    let name = scenario.and_then(|table| table.get("name")?.as_str().map(str::to_owned));
+    name.unwrap_or_else(|| run.id.clone())
 }
 
 /// Reads a run folder; the name of its `run.json` serves as well.

@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Zoned;
 
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
 use crate::measure::units;
 use crate::scenario::Time;
+
+use super::live::{Live, with_bar};
+use super::table::cut;
+use super::term::Paint;
 
 /// How often a line is written where it can't be redrawn.
 const PLAIN_EVERY_NS: u64 = 5 * NS_PER_S;
@@ -165,16 +168,16 @@ pub struct Progress {
 enum Sink {
     Quiet,
     Plain(Box<dyn Write + Send>),
-    Bar(ProgressBar),
+    Live(Live, Paint),
 }
 
 impl Progress {
-    /// On standard error: a bar on a terminal, lines elsewhere, nothing if `quiet`.
-    pub fn stderr(quiet: bool) -> Progress {
+    /// On standard error: a bar on a terminal, coloured if `paint` is, lines elsewhere, nothing if `quiet`.
+    pub fn stderr(quiet: bool, paint: Paint) -> Progress {
         let sink = if quiet {
             Sink::Quiet
         } else if std::io::stderr().is_terminal() {
-            Sink::Bar(bar())
+            Sink::Live(Live::stderr(), paint)
         } else {
             Sink::Plain(Box::new(std::io::stderr()))
         };
@@ -194,8 +197,8 @@ impl Progress {
     pub fn show(&mut self, now: Tick, stage: Stage) {
         match &mut self.sink {
             Sink::Quiet => return,
-            Sink::Bar(bar) => {
-                draw(bar, &stage);
+            Sink::Live(live, paint) => {
+                live.draw(|width| drawn(&stage, width, *paint));
                 return;
             }
             Sink::Plain(out) => {
@@ -216,32 +219,31 @@ impl Progress {
     /// Who writes single lines (warnings, logs) without disturbing the bar. Writes even when quiet.
     pub fn printer(&self) -> Printer {
         Printer(match &self.sink {
-            Sink::Bar(bar) => Some(bar.clone()),
+            Sink::Live(live, _) => Some(live.clone()),
             _ => None,
         })
     }
 
     /// Wipes the bar, so that the summary stands alone.
     pub fn finish(self) {
-        if let Sink::Bar(bar) = &self.sink {
-            bar.finish_and_clear();
+        if let Sink::Live(live, _) = &self.sink {
+            live.clear();
         }
     }
 }
 
 /// Writes lines to standard error above the bar, if there is one.
-#[derive(Clone, Debug)]
-pub struct Printer(Option<ProgressBar>);
+#[derive(Clone)]
+pub struct Printer(Option<Live>);
 
 impl Printer {
     /// Writes one line.
     pub fn line(&self, text: &str) {
-        let write = || {
-            let _ = writeln!(std::io::stderr(), "{text}");
-        };
         match &self.0 {
-            Some(bar) => bar.suspend(write),
-            None => write(),
+            Some(live) => live.above(text),
+            None => {
+                let _ = writeln!(std::io::stderr(), "{text}");
+            }
         }
     }
 }
@@ -259,31 +261,21 @@ impl Write for Printer {
     }
 }
 
-fn bar() -> ProgressBar {
-    ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr())
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the templates below are legal")
-        .progress_chars("━━ ")
-}
-
-fn draw(bar: &ProgressBar, stage: &Stage) {
+/// What stands on a terminal of so many columns.
+fn drawn(stage: &Stage, width: usize, paint: Paint) -> Vec<String> {
     let Stage::Load(load) = stage else {
-        bar.set_style(style("{wide_msg}"));
-        bar.set_message(stage.line());
-        return;
+        return vec![cut(&stage.line(), width)];
     };
-    // Two lines: one of the whole would not fit 100 columns.
-    bar.set_style(style("{prefix} {wide_bar:.green/dim}\n{wide_msg}"));
-    bar.set_length(load.total_ns.max(1));
-    bar.set_position(load.elapsed_ns.min(load.total_ns));
-    bar.set_prefix(match load.clock() {
+    let elapsed = match load.clock() {
         Some(clock) => format!("{} · simulated {clock}", load.elapsed()),
         None => load.elapsed(),
-    });
-    bar.set_message(load.figures());
+    };
+    let share = load.elapsed_ns as f64 / load.total_ns.max(1) as f64;
+    // Two lines: one of the whole would not fit 100 columns.
+    vec![
+        with_bar(&elapsed, share, width, paint),
+        cut(&load.figures(), width),
+    ]
 }
 
 /// A thread that shows what `stage` says, a few times a second.
@@ -336,7 +328,7 @@ impl Drop for Watch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::sync::Mutex;
 
@@ -429,7 +421,7 @@ mod tests {
 
     /// A buffer that can be read while it is written.
     #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    pub(in crate::report) struct Shared(Arc<Mutex<Vec<u8>>>);
 
     impl Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -442,12 +434,13 @@ mod tests {
     }
 
     impl Shared {
-        fn lines(&self) -> Vec<String> {
+        pub(in crate::report) fn text(&self) -> String {
             let bytes = self.0.lock().expect("no panic");
-            String::from_utf8_lossy(&bytes)
-                .lines()
-                .map(str::to_owned)
-                .collect()
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+
+        fn lines(&self) -> Vec<String> {
+            self.text().lines().map(str::to_owned).collect()
         }
     }
 
@@ -475,21 +468,37 @@ mod tests {
 
     #[test]
     fn quiet_is_quiet() {
-        let mut progress = Progress::stderr(true);
+        let mut progress = Progress::stderr(true, Paint::PLAIN);
         progress.show(Tick::from_ns(0), Stage::Writing);
         assert!(progress.shown.is_none());
         progress.finish();
     }
 
     #[test]
-    fn the_bar_draws_every_stage() {
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
-        draw(&bar, &Stage::Writing);
-        assert_eq!(bar.message(), "writing the run folder");
-        draw(&bar, &Stage::Load(load()));
-        assert_eq!(bar.prefix(), "1:23 of 10:00 · simulated 12:01:30");
-        assert_eq!(bar.position(), load().elapsed_ns);
-        assert!(bar.message().starts_with("offered 18.5k/s · "));
+    fn every_stage_fits_the_terminal() {
+        let mut failing = load();
+        failing.failed = 12_000;
+        let stages = [
+            Stage::Connecting {
+                to: "kafka:9092,".repeat(20),
+            },
+            Stage::Load(load()),
+            Stage::Load(failing),
+            Stage::Writing,
+        ];
+        for stage in stages {
+            for width in [1, 20, 60, 96] {
+                for line in drawn(&stage, width, Paint::PLAIN) {
+                    let columns = unicode_width::UnicodeWidthStr::width(line.as_str());
+                    // A bar leaves a space before itself.
+                    assert!(columns <= width + 1, "{width}: {line:?}");
+                }
+            }
+        }
+        assert_eq!(
+            drawn(&Stage::Load(load()), 46, Paint::PLAIN)[0],
+            "1:23 of 10:00 · simulated 12:01:30 ━━         "
+        );
     }
 
     #[test]

@@ -1,6 +1,15 @@
 //! Tables of plain text: columns as wide as what they hold, two spaces apart, no lines.
 
-use super::term::Paint;
+use std::borrow::Cow;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::term::{Paint, inert};
+
+/// No table is wider: names give way.
+const WIDTH: usize = 98;
+/// Names keep at least this.
+const NAME: usize = 6;
 
 /// How a cell stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +44,12 @@ pub struct Cell {
 impl Cell {
     /// A cell that means something.
     pub fn toned(text: impl Into<String>, tone: Tone) -> Cell {
-        Cell {
-            text: text.into(),
-            tone,
-        }
+        let text = text.into();
+        let text = match inert(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(inert) => inert,
+        };
+        Cell { text, tone }
     }
 
     fn paint(&self, paint: Paint) -> String {
@@ -107,9 +118,18 @@ impl Table {
                 .map(width)
                 .max()
         };
-        (0..self.columns.len())
+        let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| width(column).unwrap_or(0))
-            .collect()
+            .collect();
+        let all = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        let names = widths.iter_mut().zip(&self.columns);
+        let widest = names.filter(|(_, align)| **align == Align::Left);
+        if let Some((widest, _)) = widest.max_by_key(|(width, _)| **width)
+            && all > WIDTH
+        {
+            *widest = widest.saturating_sub(all - WIDTH).max(NAME.min(*widest));
+        }
+        widths
     }
 
     fn line(&self, row: &[Cell], widths: &[usize], paint: Paint) -> String {
@@ -117,7 +137,12 @@ impl Table {
         // Spaces are written before the next text, never after the last.
         let mut spaces = 0;
         for ((cell, align), column) in row.iter().zip(&self.columns).zip(widths) {
-            let rest = column - width(cell);
+            let fitting = Cell {
+                text: cut(&cell.text, *column),
+                tone: cell.tone,
+            };
+            let cell = &fitting;
+            let rest = column.saturating_sub(width(cell));
             let (before, after) = match align {
                 Align::Left => (0, rest),
                 Align::Right => (rest, 0),
@@ -137,16 +162,17 @@ impl Table {
 }
 
 fn width(cell: &Cell) -> usize {
-    cell.text.chars().count()
+    cell.text.width()
 }
 
-/// Breaks a text at spaces into lines of at most `width` characters. A longer word stands alone.
+/// Breaks a text at spaces into lines of at most `width` columns; a longer word is cut wherever it has to be.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = inert(text);
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
-        let word_length = word.chars().count();
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
+        let word_length = word.width();
         if length > 0 && length + 1 + word_length > width {
             lines.push(std::mem::take(&mut line));
             length = 0;
@@ -164,14 +190,59 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A text of at most `width` characters, cut with `…` where it is longer.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
+/// What stands between the items of a line.
+const BETWEEN: &str = " · ";
+
+/// Breaks a text between its items (`a · b · c`) where that can be done, else between its words.
+pub fn wrap_items(text: &str, width: usize) -> Vec<String> {
+    let text = inert(text);
+    let mut lines: Vec<String> = Vec::new();
+    for item in text.split(BETWEEN) {
+        match lines.last_mut() {
+            Some(last) if last.width() + BETWEEN.width() + item.width() <= width => {
+                last.push_str(BETWEEN);
+                last.push_str(item);
+            }
+            _ => lines.extend(wrap(item, width)),
+        }
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
+    lines
+}
+
+/// A word in pieces of at most `width` columns.
+fn pieces(word: &str, width: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while rest.width() > width {
+        // At least one character, or a column too narrow for it would never end.
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let (piece, more) = rest.split_at(fitting(rest, width).max(first));
+        pieces.push(piece);
+        rest = more;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// How many bytes of a text fit into `width` columns.
+fn fitting(text: &str, width: usize) -> usize {
+    let mut columns = 0;
+    for (at, c) in text.char_indices() {
+        columns += c.width().unwrap_or(0);
+        if columns > width {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// A text of at most `width` columns, cut with `…` where it is longer.
+pub fn cut(text: &str, width: usize) -> String {
+    let text = inert(text);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    format!("{}…", &text[..fitting(&text, width.saturating_sub(1))])
 }
 
 #[cfg(test)]
@@ -192,6 +263,17 @@ mod tests {
                 "µ                 12 GB",
             ]
         );
+    }
+
+    #[test]
+    fn names_give_way_before_a_line_is_too_wide() {
+        let mut table = Table::new(&[Align::Left, Align::Left, Align::Right]);
+        let (name, number) = ("n".repeat(60), "1".repeat(50));
+        table.row(vec!["held".into(), name.into(), number.as_str().into()]);
+        let lines = table.lines(Paint::PLAIN);
+        // 98 columns, less `held`, the number and the space between them.
+        let short = format!("{}…", "n".repeat(98 - 4 - 50 - 4 - 1));
+        assert_eq!(lines, [format!("held  {short}  {number}")]);
     }
 
     #[test]
@@ -227,9 +309,27 @@ mod tests {
     #[test]
     fn wrapping() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("enormous", 3), ["enormous"]);
+        assert_eq!(wrap("an enormous", 3), ["an", "eno", "rmo", "us"]);
+        assert_eq!(wrap("店店", 1), ["店", "店"]);
         assert_eq!(wrap("", 3), [""; 0]);
+        assert_eq!(
+            wrap_items("p99 4 ms · 34.6 MB", 15),
+            ["p99 4 ms", "34.6 MB"]
+        );
+        assert_eq!(wrap_items("a b c · d", 3), ["a b", "c", "d"]);
         assert_eq!(cut("shoppers", 8), "shoppers");
         assert_eq!(cut("shoppers", 5), "shop…");
+        // Each takes two columns.
+        assert_eq!(cut("買い物客", 5), "買い…");
+    }
+
+    #[test]
+    fn nothing_in_a_text_reaches_the_terminal_as_a_command() {
+        let hostile = "a\x1b[2Jb\u{202e}c";
+        let mut table = Table::new(&[Align::Left]);
+        table.row(vec![hostile.into()]);
+        assert_eq!(table.lines(Paint::PLAIN), ["a�[2Jb�c"]);
+        assert_eq!(wrap(hostile, 20), ["a�[2Jb�c"]);
+        assert_eq!(cut(hostile, 20), "a�[2Jb�c");
     }
 }

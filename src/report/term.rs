@@ -1,5 +1,6 @@
 //! What the terminal can do: whether to colour, and the few colours used.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -99,9 +100,35 @@ impl Paint {
     }
 }
 
+/// A text that does nothing but stand there: what would steer a terminal (control characters) or turn the reading order of what
+/// follows (Unicode's marks for it) is shown as `�`. Line ends and tabs become spaces.
+pub fn inert(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let replace = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if steers(c) => '�',
+        c => c,
+    };
+    Cow::Owned(text.chars().map(replace).collect())
+}
+
+fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_steers_is_shown_and_what_stands_is_left() {
+        assert!(matches!(inert("größer ← שלום"), Cow::Borrowed(_)));
+        assert_eq!(inert("a\nb\tc"), "a b c");
+        assert_eq!(inert("\x1b]0;x\x07\u{9b}\u{202e}\u{2066}"), "�]0;x����");
+    }
 
     #[test]
     fn who_decides() {

@@ -2,22 +2,25 @@
 //!
 //! The verdict and its reason come first, then the limits, then what was measured, then how far it can be trusted.
 
-pub(super) mod limits;
-pub(super) mod measured;
+mod comparison;
+mod limits;
+mod measured;
+mod over_time;
 mod trust;
 
 use std::path::Path;
 
-use crate::capacity::verdict::{Kind, Weight};
-use crate::measure::run::{Reason, RunFile, Verdict};
-use crate::measure::units;
+use crate::measure::run::{RunFile, Verdict};
 
-use super::table::{cut, wrap};
+use super::data::{RunData, name_of};
+use super::over_time::OverTime;
+use super::table::{cut, wrap, wrap_items};
 use super::term::Paint;
+use super::unfinished::judged;
+use super::words;
 use limits::limits;
-use measured::{flows, groups, time, warm};
-pub use trust::ClientTotals;
-pub(super) use trust::client_line;
+use measured::{flows, groups};
+use over_time::over_time;
 use trust::trust;
 
 /// Nothing is wider.
@@ -27,13 +30,39 @@ const NAME: usize = 16;
 /// Rows shown of a kind: the rest is in the run file.
 const ROWS: usize = 8;
 
+/// Where the text of a labelled line begins.
+const INDENT: usize = 11;
+
 /// What the run file does not hold.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
     /// The run folder.
     pub folder: Option<&'a Path>,
-    /// librdkafka's own view of the whole run.
-    pub client: Option<ClientTotals>,
+    /// The page that was written.
+    pub page: Option<&'a Path>,
+    /// What its windows say.
+    pub over_time: Option<&'a OverTime>,
+    /// Why what is here is not the whole run.
+    pub note: Option<&'a str>,
+    /// The run never got to its end, so nothing is known of its generator.
+    pub is_unfinished: bool,
+}
+
+/// The summary of a run that was read, or the comparison of several; `page` is the page that was written of them.
+pub fn report(runs: &[RunData], page: Option<&Path>, paint: Paint) -> String {
+    let [data] = runs else {
+        return joined(&comparison::comparison(runs, page, paint));
+    };
+    let over_time = OverTime::of(data);
+    let context = Context {
+        folder: Some(&data.folder),
+        page,
+        over_time: Some(&over_time),
+        // Of an unfinished run it is the reason of its verdict.
+        note: data.note.as_deref().filter(|_| data.run.is_some()),
+        is_unfinished: data.run.is_none(),
+    };
+    summary(&judged(data), &context, paint)
 }
 
 /// The whole summary, with a line's end at its end.
@@ -43,8 +72,14 @@ pub fn summary(run: &RunFile, context: &Context<'_>, paint: Paint) -> String {
         limits(run, paint),
         flows(run, paint),
         groups(run, paint),
+        over_time(run, context, paint),
         trust(run, context, paint),
     ];
+    joined(&sections)
+}
+
+/// Sections with a line between them.
+fn joined(sections: &[Vec<String>]) -> String {
     let mut text = String::new();
     for section in sections.iter().filter(|lines| !lines.is_empty()) {
         if !text.is_empty() {
@@ -58,69 +93,18 @@ pub fn summary(run: &RunFile, context: &Context<'_>, paint: Paint) -> String {
     text
 }
 
-/// The run in one line: for logs and chats.
-pub fn line(run: &RunFile, context: &Context<'_>) -> String {
-    let offered: f64 = run.flows.values().map(|flow| flow.offered_per_s).sum();
-    let achieved: f64 = run.flows.values().map(|flow| flow.achieved_per_s).sum();
-    let worst = run
-        .flows
-        .values()
-        .filter_map(|flow| warm(flow).0)
-        .max_by_key(|response| response.p99_us.unwrap_or(u64::MAX));
-    let mut parts = vec![
-        format!("{} {}: {}", word(run.verdict), name(run), reason(run)),
-        format!("offered {}", units::rate(offered)),
-        format!("achieved {}", units::rate(achieved)),
-    ];
-    if let Some(response) = worst {
-        parts.push(format!("response p99 {}", time(response, response.p99_us)));
-    }
-    if let Some(folder) = context.folder {
-        parts.push(folder.display().to_string());
-    }
-    parts.join(" · ")
-}
-
-pub(super) fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "PASS",
-        Verdict::Fail => "FAIL",
-        Verdict::Invalid => "INVALID",
-    }
-}
-
-/// The sentence that goes with the verdict.
-pub(super) fn reason(run: &RunFile) -> &str {
-    match run.reasons.first() {
-        Some(first) if run.verdict != Verdict::Pass => &first.text,
-        _ => "every limit held",
-    }
-}
-
-/// The scenario's name; the run's id where there is none.
-fn name(run: &RunFile) -> String {
-    let scenario: Option<toml::Table> = run.plan.scenario.parse().ok();
-    let name = scenario.and_then(|table| table.get("name")?.as_str().map(str::to_owned));
-    name.unwrap_or_else(|| run.id.clone())
-}
-
-pub(super) fn weight(reason: &Reason) -> Weight {
-    // A kind of a later version: it is not for us to weigh, but it is to be read.
-    Kind::from_name(&reason.kind).map_or(Weight::Inconclusive, Kind::weight)
-}
-
 /// Verdict and reasons, then what was run.
 fn headline(run: &RunFile, paint: Paint) -> Vec<String> {
-    let verdict = word(run.verdict);
+    let verdict = words::verdict(run.verdict);
     let colour = match run.verdict {
         Verdict::Pass => Paint::green,
         Verdict::Fail => Paint::red,
         Verdict::Invalid => Paint::yellow,
     };
     let indent = " ".repeat(verdict.len() + 2);
-    let mut lines = wrap(reason(run), WIDTH - indent.len());
+    let mut lines = wrap(words::reason(run), WIDTH - indent.len());
     lines.extend(
-        further(run)
+        words::further(run)
             .into_iter()
             .flat_map(|text| wrap(&text, WIDTH - indent.len())),
     );
@@ -136,55 +120,53 @@ fn headline(run: &RunFile, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// The other reasons that weigh something. Limits that were missed stand in their table, and the lack of a steady state below the
-/// quantiles it spoils.
-fn further(run: &RunFile) -> Vec<String> {
-    const SHOWN: usize = 3;
-    let others: Vec<&Reason> = run
-        .reasons
-        .iter()
-        .skip(usize::from(run.verdict != Verdict::Pass))
-        .filter(|reason| weight(reason) < Weight::Note)
-        .collect();
-    let is_shown_below =
-        |reason: &&&Reason| ["slo", "no_steady_state"].contains(&reason.kind.as_str());
-    let missed = others.iter().filter(|reason| reason.kind == "slo").count() as u64;
-    let mut texts: Vec<String> = others
-        .iter()
-        .filter(|reason| !is_shown_below(reason))
-        .map(|reason| format!("also: {}", reason.text))
-        .collect();
-    if texts.len() > SHOWN {
-        let more = texts.len() - SHOWN;
-        texts.truncate(SHOWN);
-        texts.push(format!("and {more} more reasons in run.json"));
+fn what_was_run(run: &RunFile) -> String {
+    let (length, place) = (words::length(run), words::place(run));
+    let mut parts = vec![name_of(run), format!("{length} of load {place}")];
+    if !run.started.is_empty() {
+        parts.push(format!("seed {}", run.plan.seed));
+        parts.push(run.started.clone());
     }
-    if missed > 0 {
-        texts.push(format!(
-            "{} missed, see below",
-            units::counted(missed, "more limits").replace("1 more limit", "one more limit")
-        ));
-    }
-    texts
+    parts.join(" · ")
 }
 
-fn what_was_run(run: &RunFile) -> String {
-    let length = units::clock_s(run.elapsed_us / 1_000_000);
-    let place = match run.target.kind.as_str() {
-        "embedded" => "on the embedded cluster".to_owned(),
-        "null" => "on no cluster".to_owned(),
-        _ => format!(
-            "on {} ({})",
-            run.target.bootstrap.join(","),
-            units::counted(run.target.brokers.len() as u64, "brokers"),
-        ),
-    };
-    format!(
-        "{} · {length} of load {place} · seed {} · {}",
-        name(run),
-        run.plan.seed,
-        run.started
-    )
+/// Lines with a label before each.
+struct Labelled {
+    paint: Paint,
+    lines: Vec<String>,
+}
+
+impl Labelled {
+    fn new(paint: Paint) -> Labelled {
+        let lines = Vec::new();
+        Labelled { paint, lines }
+    }
+
+    fn say(&mut self, label: &str, text: &str, colour: impl Fn(&str) -> String) {
+        for (i, line) in wrap_items(text, WIDTH - INDENT).iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            let label = self.paint.dim(format!("{label:<INDENT$}"));
+            self.lines.push(format!("{label}{}", colour(line)));
+        }
+    }
+
+    fn plain(&mut self, label: &str, text: &str) {
+        self.say(label, text, str::to_owned);
+    }
+
+    fn doubtful(&mut self, label: &str, text: &str) {
+        let paint = self.paint;
+        self.say(label, text, |line| paint.yellow(line));
+    }
+
+    fn bad(&mut self, label: &str, text: &str) {
+        let paint = self.paint;
+        self.say(label, text, |line| paint.red(line));
+    }
+
+    fn done(self) -> Vec<String> {
+        self.lines
+    }
 }
 
 #[cfg(test)]

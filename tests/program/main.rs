@@ -11,7 +11,7 @@ use std::fs;
 
 use highwater::clock::{Clock, Monotonic, NS_PER_S};
 
-use support::run::{Done, Highwater, histogram};
+use support::run::{Done, Highwater, histogram, report};
 
 /// A small run: 200 even events a second for this long, and a group that reads them.
 fn small(seconds: u32) -> String {
@@ -157,19 +157,231 @@ fn a_run_folder_is_never_overwritten() {
     assert_eq!(kept, "mine");
 }
 
+/// A value nobody may ever see again; `n` tells where it was planted.
+fn planted(n: u32) -> String {
+    format!("hunter{n}hunter{n}")
+}
+
+/// Everything a run said or wrote, but for the files the user put there; nothing of it may hold a planted value.
+fn assert_nothing_planted(done: &Done, inputs: &[&str], label: &str) {
+    let mut texts = vec![
+        ("standard output".to_owned(), done.stdout.clone()),
+        ("standard error".to_owned(), done.stderr.clone()),
+    ];
+    let mut folders = vec![done.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !inputs.iter().any(|input| path.ends_with(input)) {
+                let bytes = fs::read(&path).unwrap();
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                texts.push((path.display().to_string(), text));
+            }
+        }
+    }
+    for (place, text) in texts {
+        let found = text
+            .find("hunter")
+            .map(|at| text[at..].chars().take(30).collect::<String>());
+        assert_eq!(found, None, "{label}: a secret got into {place}");
+    }
+}
+
+/// Properties with a planted value each, from a file, the environment and a flag.
+fn with_secrets(run: Highwater) -> Highwater {
+    let file = format!(
+        "sasl.password=${{env:TOP_SECRET}}\nsasl.username={}\nssl.key.password={}\nssl.key.pem=${{file:key.pem}}\n",
+        planted(2),
+        planted(3)
+    );
+    let key = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        planted(4)
+    );
+    let flag = format!("ssl.keystore.password={}", planted(5));
+    run.file("client.properties", &file)
+        .file("key.pem", &key)
+        .env("TOP_SECRET", &planted(1))
+        .args(&["-F", "client.properties", "-X", &flag, "-vv"])
+}
+
+const INPUTS: [&str; 3] = ["client.properties", "key.pem", "scenario.toml"];
+
 #[test]
 fn a_secret_never_reaches_a_file_or_the_terminal() {
+    let run = with_secrets(Highwater::new(&small(1)));
+    let done = run.args(&["-X", "debug=all"]).spawn().wait();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "the embedded cluster");
+    let folder = done.folder.path().join("out");
+    for format in ["text", "json", "md", "csv", "junit", "line"] {
+        let told = report(&[folder.to_str().unwrap(), "--format", format]);
+        assert_eq!(told.code, 0, "{}", told.stderr);
+        let all = told.stdout + &told.stderr;
+        assert!(!all.contains("hunter"), "{format}: a secret got out");
+    }
+}
+
+#[test]
+fn a_client_that_cannot_log_in_repeats_no_secret() {
+    // It takes connections and hangs up, so that the client says all it has to say.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bootstrap = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let flags = [
+        "-X",
+        "security.protocol=sasl_plaintext",
+        "-X",
+        "sasl.mechanism=PLAIN",
+        "-X",
+        "debug=all",
+    ];
+    let plain = format!(
+        "sasl.username={}\nsasl.password=${{env:TOP_SECRET}}\n",
+        planted(2)
+    );
     let done = Highwater::new(&small(1))
-        .file("client.properties", "sasl.password=${env:TOP_SECRET}\n")
-        .env("TOP_SECRET", "hunter2hunter2")
+        .file("client.properties", &plain)
+        .env("TOP_SECRET", &planted(1))
         .args(&["-F", "client.properties", "-vv"])
+        .args(&flags)
+        .bootstrap(&bootstrap)
         .spawn()
         .wait();
-    assert_eq!(done.code, 0, "{}", done.stderr);
-    let files = fs::read_dir(done.folder.path().join("out")).unwrap();
-    let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap_or_default());
-    for text in texts.chain([done.stdout.clone(), done.stderr.clone()]) {
-        assert!(!text.contains("hunter2"), "a secret got out");
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    assert!(done.stderr.contains("librdkafka"), "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a broker that hangs up");
+}
+
+#[test]
+fn an_error_about_a_property_never_repeats_its_value() {
+    let secret = planted(1);
+    let flags = [
+        format!("sasl.password {secret}"),
+        secret.clone(),
+        format!("={secret}"),
+        format!("sasl.pasword={secret}"),
+        format!("sasl.jaas.config=x password=\"{secret}\";"),
+        format!("ssl.truststore.password={secret}"),
+        format!("sasl.password=a${{{secret}}}b"),
+        format!("bootstrap.servers=me:{secret}@kafka:9092"),
+    ];
+    for flag in flags {
+        let done = Highwater::new(&small(1))
+            .args(&["-X", &flag])
+            .spawn()
+            .wait();
+        assert_eq!(done.code, 2, "{flag}: {}", done.stderr);
+        assert_nothing_planted(&done, &INPUTS, &flag);
+    }
+    let key = format!("ssl.key.pem={secret}");
+    let done = Highwater::new(&small(1))
+        .args(&["-X", "security.protocol=ssl", "-X", &key])
+        .bootstrap("127.0.0.1:1")
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a key that is none");
+    let done = Highwater::new(&small(1))
+        .file("client.properties", &format!("sasl.password=x\n{secret}\n"))
+        .args(&["-F", "client.properties"])
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a line without =");
+    let scenario = small(1).replace(
+        "[client]\n",
+        &format!("[client]\nsasl.password = \"{secret}\"\n"),
+    );
+    let done = Highwater::new(&scenario).spawn().wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a scenario");
+    // Without a cluster there is no client to refuse it.
+    let scenario = small(1).replace(
+        "[client]\n",
+        &format!("[client]\nplugin.library.paths = \"{secret}\"\n"),
+    );
+    let done = Highwater::new(&scenario)
+        .args(&["--target", "null"])
+        .spawn()
+        .wait();
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert_nothing_planted(&done, &INPUTS, "a scenario on no cluster");
+}
+
+#[test]
+fn a_report_tells_a_run_in_every_form() {
+    let done = Highwater::new(&small(4)).spawn().wait();
+    let folder = done.folder.path().join("out");
+    let folder = folder.to_str().unwrap();
+    let told = |args: &[&str]| {
+        let told = report(args);
+        assert_eq!(told.code, 0, "{args:?}: {}", told.stderr);
+        told.stdout
+    };
+    let text = told(&[folder]);
+    assert!(
+        text.contains("response   ") && text.contains("report.html"),
+        "{text}"
+    );
+    let page = fs::read_to_string(format!("{folder}/report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    let json: serde_json::Value = serde_json::from_str(&told(&[folder, "--json"])).unwrap();
+    assert_eq!(json, done.json);
+    assert!(told(&[folder, "--format", "md"]).starts_with("### "));
+    assert!(told(&[folder, "--format", "junit"]).contains("<testsuite name=\"small\""));
+    assert_eq!(
+        told(&[folder, folder, "--format", "line"]).lines().count(),
+        2
+    );
+    let csv = told(&[folder, "--format", "csv"]);
+    let flows = csv
+        .lines()
+        .filter(|line| line.contains(",flow,orders,"))
+        .count();
+    assert_eq!(flows, done.windows.len());
+    let both = told(&[folder, folder]);
+    assert!(
+        both.contains("out-and-out.html") && both.contains("(same)"),
+        "{both}"
+    );
+    let plots = done.folder.path().join("plots");
+    told(&[
+        folder,
+        "--format",
+        "line",
+        "--plots",
+        plots.to_str().unwrap(),
+    ]);
+    assert!(fs::read_dir(plots).unwrap().count() >= 2);
+    // Without its end it is told as what it is.
+    fs::remove_file(format!("{folder}/run.json")).unwrap();
+    let text = told(&[folder]);
+    assert!(text.starts_with("INVALID  run.json is missing"), "{text}");
+}
+
+#[test]
+fn a_report_that_cannot_be_made_is_a_usage_error() {
+    let done = Highwater::new(&small(1))
+        .args(&["--target", "null"])
+        .spawn()
+        .wait();
+    let run = done.folder.path().join("out").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for (args, word) in [
+        (&["/no/such/run"][..], "/no/such/run"),
+        (&[path], "not a run folder"),
+        (&[], "RUN"),
+        (&[path, "--format", "pdf"], "junit"),
+        (&[&run, "--out", "/proc/nowhere/page.html"], "--out"),
+        (&[&run, "--plots", "/proc/nowhere"], "--plots"),
+    ] {
+        let told = report(args);
+        assert_eq!(told.code, 2, "{args:?}: {}", told.stderr);
+        assert!(told.stderr.contains(word), "{args:?}: {}", told.stderr);
     }
 }
 

@@ -150,6 +150,26 @@ impl Highwater {
     }
 }
 
+/// What `highwater report` said.
+pub struct Told {
+    /// Exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// `highwater report` with these arguments.
+pub fn report(args: &[&str]) -> Told {
+    let output = binary().arg("report").args(args).output().unwrap();
+    Told {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
 impl Done {
     /// Everything is as it should be, but for the generator's own health: broker, load and tests share two cores, and a run that was
     /// starved of them for a second is invalid by right.

@@ -45,7 +45,8 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
             librdkafka: librdkafka_version(),
         },
         id: prepared.run_id.clone(),
-        started: ran.started.to_string(),
+        // To the millisecond: nobody starts a run to the nanosecond.
+        started: ran.started.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         elapsed_us: ran.load_ns / 1_000,
         plan: plan(prepared),
         machine: Machine::this(),

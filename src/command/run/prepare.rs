@@ -236,12 +236,16 @@ impl Draft<'_> {
     fn reach(&self, progress: &mut Progress, warnings: &mut Vec<String>) -> Result<Reached> {
         let mut options = client_options(&self.args.cluster)?;
         match self.args.target {
-            Some(TargetKind::Null) => Ok(Reached {
-                target: Arc::new(NullTarget),
-                readable: false,
-                info: self.info("null", &[], &Ready::default(), BTreeMap::new()),
-                cluster: None,
-            }),
+            Some(TargetKind::Null) => {
+                // There is no client, but what a scenario may not hold it may not hold here either.
+                self.check_settings(&options, warnings)?;
+                Ok(Reached {
+                    target: Arc::new(NullTarget),
+                    readable: false,
+                    info: self.info("null", &[], &Ready::default(), BTreeMap::new()),
+                    cluster: None,
+                })
+            }
             Some(TargetKind::Embedded) => self.reach_embedded(&mut options, warnings),
             None if options.bootstrap().is_none() => self.reach_embedded(&mut options, warnings),
             None => self.reach_cluster(&options, progress, warnings),

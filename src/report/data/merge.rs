@@ -125,6 +125,7 @@ fn flow(into: &mut FlowLine, later: &FlowLine) {
     into.lost += later.lost;
     into.acknowledged += later.acknowledged;
     into.failed += later.failed;
+    into.refused += later.refused;
     into.unresolved += later.unresolved;
     into.queue_full |= later.queue_full;
     into.during.sent += later.during.sent;
@@ -140,6 +141,7 @@ fn flow(into: &mut FlowLine, later: &FlowLine) {
 fn event(into: &mut EventLine, later: &EventLine) {
     into.acknowledged += later.acknowledged;
     into.failed += later.failed;
+    into.refused += later.refused;
     into.unresolved += later.unresolved;
     into.during.acknowledged += later.during.acknowledged;
     into.during.bytes += later.during.bytes;

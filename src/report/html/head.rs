@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::capacity::verdict::Weight;
 use crate::measure::run::{Reason, RunFile, Verdict};
 use crate::measure::units;
-use crate::report::text::measured::warm;
-use crate::report::text::{reason, weight, word};
+use crate::report::words::warm;
+use crate::report::words::{reason, verdict as word, weight};
 
 use super::Shown;
 use super::number::{Pick, count, name, number, quantile, rate};

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::measure::run::SloResult;
 use crate::measure::units;
-use crate::report::text::limits::{figures, is_quiet};
+use crate::report::words::{figures, is_quiet};
 
 use super::Shown;
 use super::number::{name, number};

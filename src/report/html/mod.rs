@@ -17,8 +17,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::measure::folder::write_by_rename;
 use crate::measure::run::RunFile;
 use crate::report::data::RunData;
+use crate::report::over_time::ClientTotals;
 use crate::report::plot::{self, Figure, Part, letter};
-use crate::report::text::{ClientTotals, client_line};
+use crate::report::words::client as client_line;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::measure::summary::Summary;
 use crate::measure::units;
 use crate::report::plot;
-use crate::report::text::measured::time;
+use crate::report::words::time;
 
 use super::Shown;
 

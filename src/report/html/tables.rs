@@ -6,7 +6,7 @@ use crate::measure::run::{FlowResult, RunFile};
 use crate::measure::units;
 use crate::measure::window::PartitionCount;
 use crate::report::plot::{Figure, Part};
-use crate::report::text::measured::warm;
+use crate::report::words::warm;
 
 use super::Shown;
 use super::figure;

@@ -78,7 +78,7 @@ pub(super) fn response(window: &WindowLine, flow: Option<&str>) -> Times {
         }
         if let Some(response) = &line.response {
             times.histogram.merge(response);
-            times.beyond += line.planned.saturating_sub(line.acknowledged);
+            times.beyond += line.beyond_response();
         }
     }
     times
@@ -90,7 +90,7 @@ pub(super) fn send_delay(window: &WindowLine) -> Times {
     for line in window.flows.values() {
         if let Some(delay) = &line.send_delay {
             times.histogram.merge(delay);
-            times.beyond += line.planned.saturating_sub(line.sent);
+            times.beyond += line.beyond_send_delay();
         }
     }
     times

@@ -1,12 +1,12 @@
 //! What was measured of flows and groups, as tables. Pure.
 
-use crate::measure::run::{FlowResult, RunFile};
-use crate::measure::shape::Model;
+use crate::measure::run::RunFile;
 use crate::measure::summary::Summary;
 use crate::measure::units;
 
 use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
+use super::super::words::{self, time, warm};
 use super::{NAME, ROWS, WIDTH};
 
 /// What was measured of each flow, without the warm-up where there was one.
@@ -54,58 +54,18 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
         lines.push(format!("and {more} more flows in run.json"));
     }
     for (name, flow) in run.flows.iter().take(ROWS) {
-        let text = match flow.model {
-            Model::Open => continue,
-            Model::Closed => {
-                "users wait for each answer (a closed model): a slow cluster is offered less"
-            }
-            Model::Unthrottled => "unthrottled: as fast as the cluster takes events",
-        };
-        let text = format!("flow {name}: {text}; nothing is due, so there is only service time");
-        lines.extend(wrap(&text, WIDTH));
+        if let Some(model) = words::model(flow) {
+            lines.extend(wrap(&format!("flow {name}: {model}"), WIDTH));
+        }
     }
-    // Where it is the first reason it is said already.
-    if let Some(unsteady) = run
-        .reasons
-        .iter()
-        .skip(1)
-        .find(|reason| reason.kind == "no_steady_state")
-    {
+    if let Some(unsteady) = words::unsteady(run) {
         lines.extend(
-            wrap(&unsteady.text, WIDTH)
+            wrap(unsteady, WIDTH)
                 .into_iter()
                 .map(|line| paint.yellow(line)),
         );
     }
     lines
-}
-
-/// Response, service and send delay without the warm-up.
-pub(in crate::report) fn warm(flow: &FlowResult) -> (Option<&Summary>, &Summary, Option<&Summary>) {
-    match &flow.warm {
-        Some(warm) => (
-            warm.response.as_ref(),
-            &warm.service,
-            warm.send_delay.as_ref(),
-        ),
-        None => (
-            flow.response.as_ref(),
-            &flow.service,
-            flow.send_delay.as_ref(),
-        ),
-    }
-}
-
-/// A quantile; `> longest` where it falls among events without a time.
-pub(in crate::report) fn time(of: &Summary, quantile: Option<u64>) -> String {
-    match quantile {
-        Some(us) => units::time_us(us),
-        None if of.beyond > 0 => of
-            .histogram
-            .max_us()
-            .map_or("never".to_owned(), |us| format!("> {}", units::time_us(us))),
-        None => "-".to_owned(),
-    }
 }
 
 /// What the consumer groups found.

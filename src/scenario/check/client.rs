@@ -40,10 +40,17 @@ pub(super) fn plain(wire: &Wire) -> Properties {
 /// Whether a property of this name holds a secret. librdkafka's and Java's names.
 fn secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["password", "secret", "passphrase", "jaas.config"]
-        .iter()
-        .any(|word| name.contains(word))
-        || ["ssl.key.pem", "ssl.keystore.key", "sasl.oauthbearer.config"].contains(&name.as_str())
+    let telling = [
+        "password",
+        "secret",
+        "passphrase",
+        "jaas.config",
+        "username",
+        "private.key",
+        ".pem",
+    ];
+    telling.iter().any(|word| name.contains(word))
+        || ["ssl.keystore.key", "sasl.oauthbearer.config"].contains(&name.as_str())
 }
 
 /// Whether a value only says where the real one is.

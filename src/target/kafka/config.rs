@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::errors::{KafkaError, PropertyError};
 use super::handle::{Conf, NotSet};
+use super::mask::{MASKED, Mask};
 use super::names::{self, For};
 use super::property::{Origin, Property, is_address_of_broker, parse, read_file};
 
@@ -89,6 +90,10 @@ impl ClientOptions {
                 .split(',')
                 .find(|entry| !is_address_of_broker(entry))
             {
+                let entry = match entry.rsplit_once('@') {
+                    Some((_, host)) => format!("{MASKED}@{host}"),
+                    None => entry.to_owned(),
+                };
                 let text = format!("{entry:?} is no broker's address: expected HOST:PORT,...");
                 return Err(KafkaError::Properties(vec![PropertyError { origin, text }]));
             }
@@ -237,6 +242,11 @@ fn check_of_scenario(property: &Property, role: For) -> Result<(), PropertyError
         return Err(property.wrong(format!("{name} is highwater's to choose: remove it")));
     }
     property.check()?;
+    if !names::is_harmless(name) {
+        return Err(property.wrong(format!(
+            "a scenario is for everybody to read and run, and {name} is not: use -F or -X"
+        )));
+    }
     match (role, names::find(name).map(|known| known.clients)) {
         (For::Producer, Some(For::Consumer)) => Err(property.wrong(format!(
             "{name} is for consumers: put it under client of a [consume.X]"
@@ -278,12 +288,17 @@ impl Settings {
         self.find(name).map(|p| p.value.as_str())
     }
 
-    /// All properties with secrets struck out, for reports.
+    /// All properties for reports; those that are not known to be harmless with their values masked.
     pub fn redacted(&self) -> BTreeMap<String, String> {
         self.properties
             .iter()
             .map(|p| (p.name.clone(), p.shown().to_owned()))
             .collect()
+    }
+
+    /// Hides the values that are not known to be harmless.
+    pub(super) fn mask(&self) -> Mask {
+        Mask::of(&self.properties)
     }
 
     /// The configuration for librdkafka.
@@ -309,12 +324,7 @@ impl Settings {
 
     /// librdkafka's refusal to create a client of these settings, with the places where the properties it names were given.
     pub(super) fn rejected(&self, words: &str) -> KafkaError {
-        let mut words = words.to_owned();
-        for p in &self.properties {
-            if names::is_secret(&p.name) && !p.value.is_empty() {
-                words = words.replace(&p.value, "***");
-            }
-        }
+        let words = self.mask().hide(words.to_owned());
         let named: Vec<&Property> = self
             .properties
             .iter()

@@ -9,6 +9,7 @@ use rdkafka::bindings as rdsys;
 
 use super::config::Settings;
 use super::errors::{KafkaError, text};
+use super::mask::Mask;
 
 /// A configuration under construction.
 pub(super) struct Conf(NonNull<rdsys::rd_kafka_conf_t>);
@@ -154,6 +155,8 @@ pub(super) struct Listener {
     pub on_rebalance: Option<OnRebalance>,
     /// Kinds of event that come through the client's queue instead of callbacks: `RD_KAFKA_EVENT_...`.
     pub events: c_int,
+    /// Hides what librdkafka repeats of private settings. Set by [`Handle::create`].
+    pub mask: Mask,
 }
 
 /// A client. Dropping it does not say goodbye to a group; `consumer` does that before.
@@ -178,7 +181,8 @@ impl Handle {
         kind: rdsys::rd_kafka_type_t,
         listener: Listener,
     ) -> Result<Handle, KafkaError> {
-        let listener = Box::new(listener);
+        let mask = settings.mask();
+        let listener = Box::new(Listener { mask, ..listener });
         let mut conf = settings.conf()?;
         let opaque: *const Listener = &*listener;
         // SAFETY: the listener is boxed and outlives the client: `Handle` drops the client first.
@@ -213,7 +217,12 @@ impl Handle {
         let code =
             unsafe { rdsys::rd_kafka_fatal_error(self.rk(), words.as_mut_ptr(), words.len()) };
         // SAFETY: librdkafka ends its text with a zero byte.
-        (code as i32 != 0).then(|| unsafe { text(words.as_ptr()) })
+        (code as i32 != 0).then(|| self.hide(unsafe { text(words.as_ptr()) }))
+    }
+
+    /// The client's words without what they repeat of private settings.
+    pub(super) fn hide(&self, words: String) -> String {
+        self.listener.mask.hide(words)
     }
 
     /// What the client said.
@@ -256,6 +265,7 @@ unsafe extern "C" fn on_error(
 ) {
     // SAFETY: the opaque is the listener, which outlives the client; the reason is a C string.
     let (listener, text) = unsafe { (&*opaque.cast::<Listener>(), text(reason)) };
+    let text = listener.mask.hide(text);
     tracing::debug!(target: "librdkafka", code, "{text}");
     listener.notes.push(Note { code, text });
 }
@@ -266,16 +276,19 @@ unsafe extern "C" fn on_log(
     fac: *const c_char,
     line: *const c_char,
 ) {
-    // SAFETY: both are C strings.
-    let (fac, line) = unsafe { (text(fac), text(line)) };
-    tracing::debug!(target: "librdkafka", level, "{fac}: {line}");
-    // Levels as in syslog: up to 6 is what an operator is told, 7 is debugging.
-    if rk.is_null() || level > 6 {
+    // Words of no client can't be masked, so they are not repeated.
+    if rk.is_null() {
         return;
     }
     // SAFETY: the client lives while it logs; its opaque is the listener, set before it was created.
-    if let Some(listener) = unsafe { rdsys::rd_kafka_opaque(rk).cast::<Listener>().as_ref() } {
-        let text = line;
+    let Some(listener) = (unsafe { rdsys::rd_kafka_opaque(rk).cast::<Listener>().as_ref() }) else {
+        return;
+    };
+    // SAFETY: both are C strings.
+    let (fac, text) = unsafe { (text(fac), listener.mask.hide(text(line))) };
+    tracing::debug!(target: "librdkafka", level, "{fac}: {text}");
+    // Levels as in syslog: up to 6 is what an operator is told, 7 is debugging.
+    if level <= 6 {
         listener.notes.push(Note { code: 0, text });
     }
 }

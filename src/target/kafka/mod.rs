@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod errors;
 mod ffi;
 mod handle;
+mod mask;
 mod names;
 pub mod producer;
 pub mod property;

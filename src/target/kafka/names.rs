@@ -15,23 +15,28 @@ pub(super) enum For {
 pub(super) struct Known {
     pub name: &'static str,
     pub clients: For,
+    /// Anyone may read its value.
+    pub harmless: bool,
     alias_of: Option<&'static str>,
 }
 
-/// The tables of librdkafka's CONFIGURATION.md: name, P, C or *, and what it is another name of. Left out is what only a program
-/// can set (callbacks) and what no longer does anything. Sorted by name.
+/// The tables of librdkafka's CONFIGURATION.md: name; P, C or *, with a + where anyone may read the value; what it is another name
+/// of. Left out is what only a program can set (callbacks) and what no longer does anything. Sorted by name.
 static TABLE: LazyLock<Vec<Known>> = LazyLock::new(|| {
     include_str!("properties.txt")
         .lines()
         .filter_map(|line| {
             let mut words = line.split(' ');
+            let name = words.next()?;
+            let clients = words.next()?;
             Some(Known {
-                name: words.next()?,
-                clients: match words.next()? {
+                name,
+                clients: match clients.trim_end_matches('+') {
                     "P" => For::Producer,
                     "C" => For::Consumer,
                     _ => For::Both,
                 },
+                harmless: clients.ends_with('+'),
                 alias_of: words.next(),
             })
         })
@@ -90,9 +95,10 @@ pub(super) fn is_secret(name: &str) -> bool {
         || name.ends_with("passphrase")
 }
 
-/// True when a report leaves the value out: secrets, and what tells who the user is.
-pub(super) fn is_private(name: &str) -> bool {
-    is_secret(name) || matches!(name, "sasl.username" | "sasl.oauthbearer.config")
+/// True when reports, logs and errors may show the value. What is not known to be harmless is masked: secrets, what tells who the
+/// user is, and whatever is not in the table.
+pub(super) fn is_harmless(name: &str) -> bool {
+    find(name).is_some_and(|known| known.harmless)
 }
 
 /// True for properties that say how the cluster is reached, which belong to no scenario.
@@ -248,7 +254,8 @@ mod tests {
         assert!(TABLE.len() > 140, "{}", TABLE.len());
         for known in TABLE.iter() {
             if let Some(alias) = known.alias_of {
-                assert!(find(alias).is_some(), "{alias}");
+                let alias = find(alias).expect("it is in the table");
+                assert_eq!(alias.harmless, known.harmless, "{}", known.name);
             }
         }
         assert_eq!(canonical("acks"), "request.required.acks");
@@ -285,6 +292,28 @@ mod tests {
             "sasl.oauthbearer.client.credentials.client.secret"
         ));
         assert!(!is_secret("ssl.key.location"));
-        assert!(is_private("sasl.username") && !is_secret("sasl.username"));
+        assert!(!is_harmless("sasl.username") && !is_secret("sasl.username"));
+    }
+
+    #[test]
+    fn only_what_is_listed_is_harmless() {
+        assert!(is_harmless("acks") && is_harmless("ssl.ca.location"));
+        assert!(!is_harmless("no.such.property") && !is_harmless("sasl.jaas.config"));
+        for known in TABLE.iter().filter(|known| known.harmless) {
+            assert!(!is_secret(known.name), "{}", known.name);
+            let telling = [
+                "password",
+                "secret",
+                "username",
+                "token",
+                ".pem",
+                "passphrase",
+            ];
+            assert!(
+                !telling.iter().any(|word| known.name.contains(word)),
+                "{}",
+                known.name
+            );
+        }
     }
 }

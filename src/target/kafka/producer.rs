@@ -243,6 +243,7 @@ impl Producer for KafkaProducer {
                 EventKind::Statistics => self.statistics = Some(event.statistics()),
                 EventKind::Error => {
                     let (code, text) = event.error();
+                    let text = self.client.hide(text);
                     let name = failure_name(Failure(code));
                     tracing::debug!(target: "librdkafka", "{name}: {text}");
                     self.last_error = Some(format!("{name}: {text}"));

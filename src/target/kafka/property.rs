@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::errors::PropertyError;
 use super::handle::{Conf, NotSet};
+use super::mask::{MASKED, Mask};
 use super::names;
 
 /// Where a property was given.
@@ -57,9 +58,13 @@ impl fmt::Debug for Property {
 }
 
 impl Property {
-    /// The value as anyone may read it.
+    /// The value as anyone may read it: masked unless it is known to be harmless.
     pub(super) fn shown(&self) -> &str {
-        shown(&self.name, &self.value)
+        if names::is_harmless(&self.name) {
+            &self.value
+        } else {
+            MASKED
+        }
     }
 
     pub(super) fn wrong(&self, text: impl Into<String>) -> PropertyError {
@@ -72,11 +77,7 @@ impl Property {
     /// librdkafka's words about a value it does not take, with what was typed and never a secret.
     pub(super) fn wrong_value(&self, words: &str) -> PropertyError {
         let (name, shown) = (&self.name, self.shown());
-        let words = if names::is_secret(name) && !self.value.is_empty() {
-            words.replace(&self.value, "***")
-        } else {
-            words.to_owned()
-        };
+        let words = Mask::of([self]).hide(words.to_owned());
         let hint = match names::value_hint(name, &self.value) {
             Some(hint) => format!(" ({hint})"),
             None => String::new(),
@@ -117,15 +118,8 @@ pub(super) fn is_address_of_broker(entry: &str) -> bool {
         _ => (entry, None),
     };
     let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    !host.is_empty() && port
-}
-
-fn shown<'a>(name: &str, value: &'a str) -> &'a str {
-    if names::is_private(name) {
-        "***"
-    } else {
-        value
-    }
+    // Nobody's name and password are a part of an address; librdkafka would take them for a host and say so everywhere.
+    !host.is_empty() && !host.contains('@') && port
 }
 
 /// Reads the properties of a file: `key=value` lines, `#` or `!` before comments, as kcat and Kafka's tools take them.
@@ -159,14 +153,17 @@ pub(super) fn read_file(path: &Path, given: &mut Vec<Property>, errors: &mut Vec
 /// Parses `key=value`. The second part of the answer: no reference stood in the value.
 pub(super) fn parse(text: &str, origin: Origin) -> Result<(Property, bool), PropertyError> {
     let Some((name, typed)) = text.split_once('=') else {
-        // The text may be a secret's continuation line, so only its beginning is repeated.
-        let start: String = text.chars().take(12).collect();
-        let text = format!("expected key=value, found \"{start}...\" without an =");
+        // The text may be a secret, or a secret's second line: only the name of a property is repeated.
+        let first = text.split([' ', '\t', ':']).next().unwrap_or_default();
+        let text = match names::find(first) {
+            Some(known) => format!("expected KEY=VALUE, found {} without an =", known.name),
+            None => "expected KEY=VALUE, as in linger.ms=5; there is no = in it".to_owned(),
+        };
         return Err(PropertyError { origin, text });
     };
     let (name, typed) = (name.trim(), typed.trim());
     if name.is_empty() {
-        let text = "expected key=value, found no key before the =".to_owned();
+        let text = "expected KEY=VALUE, as in linger.ms=5; there is no key before the =".to_owned();
         return Err(PropertyError { origin, text });
     }
     let value = resolve(typed).map_err(|text| PropertyError {
@@ -208,9 +205,8 @@ fn resolve(typed: &str) -> Result<String, String> {
                 value.push_str(text.trim_end_matches(['\n', '\r']));
             }
             _ => {
-                return Err(format!(
-                    "${{{inner}}} is neither ${{env:NAME}} nor ${{file:PATH}}"
-                ));
+                // What stands inside may be a part of a secret.
+                return Err("a ${...} in its value is neither ${env:NAME} nor ${file:PATH}".into());
             }
         }
         rest = &reference[end + 1..];

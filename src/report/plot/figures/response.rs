@@ -3,7 +3,7 @@
 use crate::measure::histogram::{TotalHistogram, rank};
 use crate::measure::run::FlowResult;
 use crate::measure::summary::Summary;
-use crate::report::text::measured::warm;
+use crate::report::words::warm;
 
 use super::super::heat::{Column, Heat, axis as with_row};
 use super::super::series::{Point, each, response, span};

@@ -85,7 +85,7 @@ fn all_errors_of_a_file_come_at_once_with_their_lines() {
     );
     assert!(text.contains(&format!("{path}:2: acks=banana: ")), "{text}");
     assert!(
-        text.contains(&format!("{path}:3: expected key=value")),
+        text.contains(&format!("{path}:3: expected KEY=VALUE")),
         "{text}"
     );
     assert!(
