@@ -208,7 +208,6 @@ cases! {
     later_journey: [("end", "[«journey».shopper]\nstart = \"view\"")], ["`journey` is not supported by this version yet"];
     later_action: [("end", "[[«action»]]\nat = \"+90s\"\nrun = [\"x\"]")], ["`action` is not supported by this version yet"];
     later_watch: [("end", "[«watch»]\ngroups = [\"x\"]")], ["`watch` is not supported by this version yet"];
-    later_extends: [("top", "«extends» = \"storefront\"")], ["`extends` is not supported by this version yet"];
     later_history: [("time", "history = «\"60s\"»")], ["`history` is not supported by this version yet"];
     later_pool_of: [("pool", "of = «\"product\"»")], ["`of` is not supported by this version yet"];
     later_pool_flash: [("pool", "flash = «{ id = 1, share = 0.5, at = \"12:00\", for = \"1m\" }»")], ["`flash` is not supported by this version yet"];

@@ -76,9 +76,14 @@ impl Source {
     /// # Errors
     /// When there is neither.
     pub fn named(argument: &str) -> Result<Source, ScenarioErrors> {
-        let path = Path::new(argument);
+        Source::beside(argument, Some(Path::new("")))
+    }
+
+    /// What a name means that starts from `folder`; without one it can only be a preset.
+    pub(super) fn beside(argument: &str, folder: Option<&Path>) -> Result<Source, ScenarioErrors> {
+        let path = folder.map(|f| f.join(argument)).unwrap_or_default();
         if path.exists() && !path.is_dir() {
-            return Ok(Source::Path(path.to_owned()));
+            return Ok(Source::Path(path));
         }
         if let Some(preset) = Preset::named(argument) {
             return Ok(Source::Preset(preset));
@@ -96,6 +101,18 @@ impl Source {
             false => format!("there is no scenario file `{argument}`, and no preset of that name"),
         };
         Err(Problem::new(what).help(help).into())
+    }
+
+    /// Whether both are the same file, or the same preset.
+    pub(super) fn is(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::Path(a), Source::Path(b)) => match (a.canonicalize(), b.canonicalize()) {
+                (Ok(a), Ok(b)) => a == b,
+                _ => a == b,
+            },
+            (Source::Preset(a), Source::Preset(b)) => a.name == b.name,
+            _ => false,
+        }
     }
 
     /// What to call it in messages.

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::super::presets::Source;
+use super::super::extends::Chain;
 use super::super::problem::Problem;
 use super::super::quantity::Size;
 use super::super::scalar::{Names, Text};
@@ -141,7 +141,7 @@ pub(super) fn topics(findings: &mut Findings<'_>, tables: &[Table<wire::Topic>])
 /// Checks the events; `None` stands for one with errors.
 pub(super) fn events(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     tables: &[Table<wire::Event>],
     topics: &[Table<wire::Topic>],
     pools: &[Table<wire::Pool>],
@@ -154,7 +154,7 @@ pub(super) fn events(
             let topic = need(findings, table, "topic", &wire.topic)
                 .and_then(|t| resolve(findings, "topic", topics, &t.get_ref().0, t.span()));
             let key = key(findings, wire.key.as_ref(), pools);
-            let value = value(findings, source, table, wire);
+            let value = value(findings, chain, table, wire);
             let mut headers = Vec::new();
             for (name, text) in wire.headers.iter().flat_map(|h| &h.0) {
                 let template = TemplateText {
@@ -210,7 +210,7 @@ fn key(
 
 fn value(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     table: &Table<wire::Event>,
     wire: &wire::Event,
 ) -> Option<Value> {
@@ -221,14 +221,14 @@ fn value(
             findings.error(value.span(), message).label = "one of the two".into();
             None
         }
-        (None, Some(value)) => made(findings, source, value, &table.what, whole),
-        (Some(name), None) => template(findings, source, &name.get_ref().0, name.span(), None),
+        (None, Some(value)) => made(findings, chain, value, &table.what, whole),
+        (Some(name), None) => template(findings, chain, &name.get_ref().0, name.span(), None),
         (None, None) if whole => {
             let name = format!("events/{}.json", table.name);
             let help = format!(
                 "without `template` or `value`, the template is `{name}` beside the scenario"
             );
-            template(findings, source, &name, table.span.clone(), Some(help))
+            template(findings, chain, &name, table.span.clone(), Some(help))
         }
         (None, None) => None,
     }
@@ -236,12 +236,12 @@ fn value(
 
 fn template(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     name: &str,
     span: Span,
     help: Option<String>,
 ) -> Option<Value> {
-    match source.file(name) {
+    match chain.file(&span, name) {
         Ok((name, text)) => {
             let template = TemplateText { name, text };
             later_blanks(findings, span, &template);
@@ -259,7 +259,7 @@ fn template(
 /// A value that is no template: `{ lines }` or `{ bytes, compressible }`.
 fn made(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     value: &Spanned<wire::Value>,
     what: &str,
     whole: bool,
@@ -271,7 +271,7 @@ fn made(
                 let message = format!("`compressible` is for `bytes`, not for `lines`, in {what}");
                 findings.error(compressible.span(), message);
             }
-            lines(findings, source, name)
+            lines(findings, chain, name)
         }
         (None, Some(bytes)) => {
             let Size(size) = *bytes.get_ref();
@@ -304,8 +304,8 @@ fn made(
     }
 }
 
-fn lines(findings: &mut Findings<'_>, source: &Source, name: &Spanned<Text>) -> Option<Value> {
-    let (shown, text) = match source.file(&name.get_ref().0) {
+fn lines(findings: &mut Findings<'_>, chain: &Chain, name: &Spanned<Text>) -> Option<Value> {
+    let (shown, text) = match chain.file(&name.span(), &name.get_ref().0) {
         Ok(file) => file,
         Err(error) => {
             findings.error(name.span(), error).label = "a file of records is expected there".into();

@@ -11,7 +11,7 @@ pub(super) mod time;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::presets::Source;
+use super::extends::Chain;
 use super::problem::nearest;
 use super::quantity::Count;
 use super::read::{Read, read, unknown_word};
@@ -29,8 +29,11 @@ const TOP: &[&str] = &[
     "slo", "abort",
 ];
 
+/// The word at the top of a file that is read before all others, and stands in no merged tree.
+const EXTENDS: &str = "extends";
+
 /// Words at the top that come later.
-const LATER: &[&str] = &["extends", "journey", "action", "watch"];
+const LATER: &[&str] = &["journey", "action", "watch"];
 
 /// The seed of a scenario that gives none.
 const SEED: u64 = 1;
@@ -53,7 +56,7 @@ pub(super) struct Table<T> {
 pub(super) fn scenario(
     findings: &mut Findings<'_>,
     root: &DeTable<'_>,
-    source: &Source,
+    chain: &Chain,
     effective: String,
 ) -> Option<Scenario> {
     top_words(findings, root);
@@ -70,7 +73,7 @@ pub(super) fn scenario(
 
     let checked_pools = events::pools(findings, &pools);
     let checked_topics = events::topics(findings, &topics);
-    let checked_events = events::events(findings, source, &events, &topics, &pools);
+    let checked_events = events::events(findings, chain, &events, &topics, &pools);
     let ground = flows::Ground {
         events: &events,
         time: time.as_ref(),
@@ -92,7 +95,7 @@ pub(super) fn scenario(
     let slos = slos::slos(findings, root, &whole);
     let abort = abort(findings, root);
     let seed = one(findings, root, "seed").map_or(SEED, |r: Read<Count>| r.value.0);
-    let name = name(findings, root, source);
+    let name = name(findings, root, chain.source());
     let why = one(findings, root, "why").map_or_else(String::new, |r: Read<Text>| r.value.0);
     if findings.any_error() {
         return None;
@@ -102,7 +105,7 @@ pub(super) fn scenario(
         name,
         why,
         seed,
-        folder: source.folder(),
+        folder: chain.source().folder(),
         effective,
         time: time?,
         shards: load.shards,
@@ -122,7 +125,10 @@ pub(super) fn scenario(
 fn top_words(findings: &mut Findings<'_>, root: &DeTable<'_>) {
     for (key, _) in root {
         let word = key.get_ref().as_ref();
-        if LATER.contains(&word) {
+        if word == EXTENDS {
+            let problem = findings.error(key.span(), "no flag can change `extends`");
+            problem.help = Some("write a file that extends the other scenario".into());
+        } else if LATER.contains(&word) {
             findings.later(key.span(), &format!("`{word}`"));
         } else if !TOP.contains(&word) {
             unknown_word(findings, key.span(), word, "the scenario", TOP);
@@ -299,7 +305,7 @@ fn check_lock(findings: &mut Findings<'_>, root: &DeTable<'_>, lock: &Spanned<Te
     }
 }
 
-fn name(findings: &mut Findings<'_>, root: &DeTable<'_>, source: &Source) -> String {
+fn name(findings: &mut Findings<'_>, root: &DeTable<'_>, source: &super::Source) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let given: Option<Read<Spanned<Text>>> = one(findings, root, "name");
     let Some(given) = given else {
