@@ -28,7 +28,7 @@ pub use defects::{Defects, Delay, Oversized};
 pub use fake_kind::FakeKind;
 pub use journey::{Follow, Journey, Lag, Length, Next, State, Times};
 pub use overrides::Overrides;
-pub use presets::{PRESETS, Preset, Source};
+pub use presets::{PRESETS, Preset, SCHEMA, Source};
 pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
 
 use text::{Findings, Texts};
