@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+
+use super::exit::Usage;
 
 use crate::cli::{ScenariosArgs, ScenariosCommand};
 use crate::scenario::{PRESETS, Preset, Problem, ScenarioErrors, nearest};
@@ -53,10 +55,9 @@ fn copy(preset: &Preset, folder: &Path, out: &mut dyn Write) -> anyhow::Result<(
         .map(|(f, _)| folder.join(f))
         .find(|f| f.exists())
     {
-        bail!(
-            "{} is there already, and is not overwritten: name another folder",
-            there.display()
-        );
+        let there = there.display();
+        let text = format!("{there} is there already, and is not overwritten: name another folder");
+        return Err(Usage(text).into());
     }
     for (name, text) in files {
         let path = folder.join(name);
