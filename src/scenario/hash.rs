@@ -30,6 +30,7 @@ pub fn plan_hash(scenario: &Scenario) -> String {
         ("span", time.span),
         ("play from", time.play.0),
         ("play to", time.play.1),
+        ("history", time.history),
         ("warmup", time.warmup),
         ("settle", time.settle),
         ("catch_up", time.catch_up),
@@ -40,7 +41,9 @@ pub fn plan_hash(scenario: &Scenario) -> String {
     for pool in &scenario.pools {
         canon.text("pool", &pool.name);
         canon.number("count", pool.count);
+        canon.debug("of", &pool.of);
         canon.debug("skew", &pool.skew);
+        canon.debug("flash", &pool.flash);
         for field in &pool.fields {
             canon.text("field", &field.name);
             canon.debug("kind", &field.kind);
@@ -52,9 +55,17 @@ pub fn plan_hash(scenario: &Scenario) -> String {
         canon.number("partitions", u64::from(topic.partitions));
     }
     events(&mut canon, scenario);
+    for journey in &scenario.journeys {
+        canon.debug("journey", journey);
+    }
     for flow in &scenario.flows {
         canon.text("flow", &flow.name);
-        canon.debug("mix", &flow.mix);
+        // What a journey comes to follows from it, and is worked out with rounding.
+        match &flow.journey {
+            Some(begun) => canon.debug("journey", &(begun.journey, begun.start)),
+            None => canon.debug("mix", &flow.mix),
+        }
+        canon.debug("defects", &flow.defects);
         canon.debug("arrivals", &flow.arrivals);
         canon.debug("height", &flow.height);
         canon.debug("shape", &flow.shape);
@@ -69,6 +80,7 @@ fn events(canon: &mut Canon, scenario: &Scenario) {
         canon.number("topic", event.topic as u64);
         canon.debug("key", &event.key.parts);
         canon.debug("stamp", &event.stamp);
+        canon.debug("defects", &event.defects);
         for (name, TemplateText { text, .. }) in &event.headers {
             canon.text("header", name);
             canon.text("template", text);

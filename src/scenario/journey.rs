@@ -1,5 +1,8 @@
 //! What customers do one thing after the other: chains of states with events, and what follows from an event.
 
+/// How many pools may keep their last draw from visit to visit (`keep_on`) in one journey.
+pub const HELD: usize = 3;
+
 /// A semi-Markov chain of states, each of which may send events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Journey {

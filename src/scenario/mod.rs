@@ -4,12 +4,15 @@
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
 mod arrivals;
+mod chain;
 mod check;
+mod counts;
 mod defects;
 mod extends;
 mod fake_kind;
 pub mod hash;
 mod journey;
+mod law;
 mod overrides;
 mod presets;
 mod problem;
@@ -18,6 +21,9 @@ mod read;
 mod scalar;
 mod text;
 mod wire;
+mod wire_arrivals;
+mod wire_journey;
+mod wire_laws;
 mod wire_values;
 
 use std::path::PathBuf;
@@ -26,7 +32,7 @@ use std::time::Duration;
 pub use arrivals::{Arrivals, Batch, Periodic};
 pub use defects::{Defects, Delay, Oversized};
 pub use fake_kind::FakeKind;
-pub use journey::{Follow, Journey, Lag, Length, Next, State, Times};
+pub use journey::{Follow, HELD, Journey, Lag, Length, Next, State, Times};
 pub use overrides::Overrides;
 pub use presets::{PRESETS, Preset, SCHEMA, Source};
 pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};

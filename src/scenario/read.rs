@@ -229,21 +229,10 @@ fn comes_later(what: &str, word: &str) -> bool {
 }
 
 /// Words that this version reads only to say that they come later, by table.
-const LATER_WORDS: &[(&str, &[&str])] = &[
-    ("[time", &["history"]),
-    ("[pool", &["of", "flash"]),
-    ("[event", &["defects"]),
-    (
-        "[flow",
-        &[
-            "journey", "start", "defects", "bursty", "batch", "periodic", "closed", "trace",
-        ],
-    ),
-    (
-        "[[slo",
-        &["limit", "after", "drain", "recovery", "time_above"],
-    ),
-];
+const LATER_WORDS: &[(&str, &[&str])] = &[(
+    "[[slo",
+    &["limit", "after", "drain", "recovery", "time_above"],
+)];
 
 /// serde's names of types, as TOML's users call them.
 fn plain_words(text: &str) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
+use super::Length;
 use super::quantity::{Count, Lapse, Moment, Rate, Size};
 
 /// What the error of a [`Later`] says; `read` puts the word in its place.
@@ -69,7 +70,8 @@ impl<T: Scalar> Visitor<'_> for ScalarVisitor<T> {
     }
 }
 
-fn refusal<E: de::Error>(
+/// What serde is told of a value that was not taken.
+pub(super) fn refusal<E: de::Error>(
     refused: Refused,
     found: Unexpected<'_>,
     expected: &dyn de::Expected,
@@ -97,6 +99,7 @@ scalars!(
     Lapse,
     Moment,
     RealLapse,
+    Length,
     Number,
     Positive,
     NonNegative,
@@ -183,6 +186,23 @@ impl Scalar for RealLapse {
     }
     fn from_float(x: f64) -> Result<RealLapse, Refused> {
         Lapse::from_float(x).map(|t| RealLapse(t.0))
+    }
+}
+
+/// Simulated, unless it says that it is real.
+impl Scalar for Length {
+    const EXPECTED: &'static str = "a time, as in \"5s\" or \"1.2s real\"";
+    fn from_text(text: &str) -> Result<Length, Refused> {
+        let real = text.trim_end().ends_with("real");
+        let RealLapse(time) = RealLapse::from_text(text)?;
+        let seconds = time.as_secs_f64();
+        Ok(Length { seconds, real })
+    }
+    fn from_whole(n: i128) -> Result<Length, Refused> {
+        Err(format!("a time needs its unit: \"{n}s\"").into())
+    }
+    fn from_float(x: f64) -> Result<Length, Refused> {
+        Err(format!("a time needs its unit: \"{x}s\"").into())
     }
 }
 

@@ -10,6 +10,7 @@ use super::quantity::{Count, Lapse, Moment, Rate, Size};
 use super::scalar::{
     Amount, Later, Names, NonNegative, Number, Positive, Quantile, RealLapse, Share, Text,
 };
+use super::wire_arrivals::Arrivals;
 use super::wire_values::{Mix, Named, Properties, WireField};
 
 /// `[time]`
@@ -21,8 +22,7 @@ pub(super) struct Time {
     pub play: Option<Spanned<Vec<Spanned<Moment>>>>,
     pub compress: Option<Positive>,
     pub warmup: Option<Spanned<RealLapse>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub history: Option<Later>,
+    pub history: Option<Spanned<RealLapse>>,
     pub settle: Option<RealLapse>,
     pub catch_up: Option<RealLapse>,
 }
@@ -41,12 +41,10 @@ pub(super) struct Load {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct Pool {
     pub count: Option<Spanned<Count>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub of: Option<Later>,
+    pub of: Option<Spanned<Text>>,
     pub skew: Option<Skew>,
     pub fields: Option<Named<Spanned<WireField>>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub flash: Option<Later>,
+    pub flash: Option<PickFlash>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -64,6 +62,17 @@ pub(super) enum Skew {
 pub(super) struct Hot {
     pub share: Share,
     pub of: Spanned<Share>,
+}
+
+/// One id that takes a share of all picks for a while.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct PickFlash {
+    pub id: Spanned<Count>,
+    pub share: Spanned<Share>,
+    pub at: Spanned<Moment>,
+    #[serde(rename = "for")]
+    pub lasting: Spanned<Lapse>,
 }
 
 /// `[topic.X]`
@@ -86,8 +95,7 @@ pub(super) struct Event {
     pub value: Option<Spanned<Value>>,
     pub headers: Option<Named<Spanned<Text>>>,
     pub stamp: Option<Spanned<Stamp>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub defects: Option<Later>,
+    pub defects: Option<Spanned<Defects>>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -106,14 +114,43 @@ pub(super) enum Stamp {
     None,
 }
 
+/// What is wrong with events on purpose.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Defects {
+    pub late: Option<Delay>,
+    pub out_of_order: Option<Delay>,
+    pub duplicate: Option<Spanned<OnlyShare>>,
+    pub tombstone: Option<Spanned<OnlyShare>>,
+    pub oversized: Option<Oversized>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Delay {
+    pub share: Share,
+    pub by: Spanned<Lapse>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct OnlyShare {
+    pub share: Share,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Oversized {
+    pub share: Share,
+    pub size: Spanned<Size>,
+}
+
 /// `[flow.X]`
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct Flow {
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub journey: Option<Later>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub start: Option<Later>,
+    pub journey: Option<Spanned<Text>>,
+    pub start: Option<Spanned<Text>>,
     pub event: Option<Spanned<Mix>>,
     pub arrivals: Option<Spanned<Arrivals>>,
     pub mean: Option<Spanned<Rate>>,
@@ -122,26 +159,9 @@ pub(super) struct Flow {
     pub of: Option<Spanned<Names>>,
     pub shape: Option<Spanned<Vec<Spanned<Shape>>>>,
     pub spikes: Option<Spanned<Vec<Spanned<Shape>>>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub defects: Option<Later>,
+    pub defects: Option<Spanned<Defects>>,
     pub producers: Option<Spanned<Count>>,
     pub client: Option<Properties>,
-}
-
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(
-    rename_all = "snake_case",
-    expecting = "a kind of arrivals, as in \"poisson\""
-)]
-pub(super) enum Arrivals {
-    Even,
-    Poisson,
-    PoissonExact,
-    Unthrottled,
-    Bursty(Later),
-    Batch(Later),
-    Periodic(Later),
-    Closed(Later),
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -157,7 +177,7 @@ pub(super) enum Shape {
     Gaussian(Gaussian),
     Flash(Flash),
     Square(Square),
-    Trace(Later),
+    Trace(Trace),
     Noise(Noise),
     Sum(Vec<Spanned<Shape>>),
 }
@@ -222,6 +242,27 @@ pub(super) struct Square {
 pub(super) struct Noise {
     pub cv: NonNegative,
     pub every: Spanned<Lapse>,
+}
+
+/// Rates or counts as a monitoring system exported them.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct Trace {
+    pub file: Spanned<Text>,
+    /// The name of the column of times.
+    pub time: Spanned<Text>,
+    /// The name of the column of rates.
+    pub rate: Option<Spanned<Text>>,
+    /// The name of the column of counts.
+    pub count: Option<Spanned<Text>>,
+    pub gaps: Option<Gaps>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case", expecting = "\"error\" or \"bridge\"")]
+pub(super) enum Gaps {
+    Error,
+    Bridge,
 }
 
 /// `[consume.X]`

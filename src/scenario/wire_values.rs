@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, VariantAccess, Visitor};
 use toml::Spanned;
 
+use super::quantity::Count;
 use super::scalar::{Number, Positive, Whole};
 use super::{FakeKind, FieldKind};
 
@@ -56,6 +57,37 @@ impl<'de> Deserialize<'de> for Mix {
             }
         }
         d.deserialize_any(MixVisitor)
+    }
+}
+
+/// How many devices, or the pool they are.
+#[derive(Debug)]
+pub(super) enum Devices {
+    Many(u64),
+    Pool(String),
+}
+
+impl<'de> Deserialize<'de> for Devices {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct DevicesVisitor;
+        impl Visitor<'_> for DevicesVisitor {
+            type Value = Devices;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of devices, or the pool they are")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Devices, E> {
+                Ok(match text.parse() {
+                    Ok(Count(n)) => Devices::Many(n),
+                    Err(_) => Devices::Pool(text.to_owned()),
+                })
+            }
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<Devices, E> {
+                u64::try_from(n)
+                    .map(Devices::Many)
+                    .map_err(|_| E::custom(format!("{n} can't be a number of devices")))
+            }
+        }
+        d.deserialize_any(DevicesVisitor)
     }
 }
 

@@ -27,8 +27,7 @@ pub enum Origin {
     },
 }
 
-/// How many pools may keep their last draw from visit to visit (`keep_on`) in one journey.
-pub const HELD: usize = 3;
+pub use crate::scenario::HELD;
 
 /// A step of a journey. Small, since millions of them may be pending.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,107 +1,17 @@
-//! Pools, topics and events, and the texts events are made of.
+//! Topics and events, and the texts events are made of.
 
 use toml::Spanned;
 
 use super::super::extends::Chain;
-use super::super::problem::Problem;
 use super::super::quantity::Size;
 use super::super::scalar::{Names, Text};
 use super::super::text::{Findings, Span};
 use super::super::wire;
-use super::super::{
-    Defects, Event, Field, FieldKind, Flow, Key, KeyPart, Pool, Skew, StampPlace, TemplateText,
-    Topic, Value,
-};
-use super::client;
-use super::{Table, bounded, need, resolve, simple};
-
-/// Words that mean something else in a blank.
-const RESERVED: &[&str] = &[
-    "session", "device", "batch", "uuid", "now", "now_ms", "int", "decimal", "choice", "pad",
-];
-
-/// Blanks and keys that come later, and with what.
-const LATER_BLANKS: &[(&str, &str)] = &[
-    ("session", "journeys"),
-    ("device", "periodic arrivals"),
-    ("batch", "batches"),
-];
-
-/// More ids than anyone has of anything.
-const MOST_IDS: u64 = 1_000_000_000_000;
+use super::super::{Arrivals, Event, Flow, Key, KeyPart, StampPlace, TemplateText, Topic, Value};
+use super::{Table, bounded, client, defects, need, resolve};
 
 /// The largest value that a `bytes` event may have.
-const LARGEST: u64 = 100_000_000;
-
-/// Checks the pools; indices are those of `tables`.
-pub(super) fn pools(findings: &mut Findings<'_>, tables: &[Table<wire::Pool>]) -> Vec<Pool> {
-    let mut pools = Vec::new();
-    for table in tables {
-        if RESERVED.contains(&table.name.as_str()) {
-            let message = format!("a pool can't be called `{}`", table.name);
-            findings.error(table.span.clone(), message).label =
-                "the blank of that name is something else".into();
-        }
-        let Some(read) = &table.read else { continue };
-        let wire = &read.value;
-        let count = need(findings, table, "count", &wire.count);
-        let count = bounded(findings, count, "the ids of a pool", 1..=MOST_IDS, 1);
-        pools.push(Pool {
-            of: None,
-            flash: None,
-            name: table.name.clone(),
-            count,
-            skew: skew(findings, wire.skew.as_ref(), &table.what),
-            fields: fields(findings, wire),
-        });
-    }
-    pools
-}
-
-fn skew(findings: &mut Findings<'_>, wire: Option<&wire::Skew>, what: &str) -> Skew {
-    match wire {
-        None | Some(wire::Skew::Uniform) => Skew::Uniform,
-        Some(wire::Skew::Zipf(s)) => Skew::Zipf(s.0),
-        Some(wire::Skew::LogNormal(sigma)) => Skew::LogNormal(sigma.0),
-        Some(wire::Skew::Hot(hot)) => {
-            let of = hot.of.get_ref().0;
-            if of == 0.0 {
-                let message = format!("the hot set is empty in {what}");
-                findings.error(hot.of.span(), message).label = "a share above 0".into();
-            }
-            Skew::Hot {
-                share: hot.share.0,
-                of,
-            }
-        }
-    }
-}
-
-fn fields(findings: &mut Findings<'_>, wire: &wire::Pool) -> Vec<Field> {
-    let mut fields = Vec::new();
-    for (name, kind) in wire.fields.iter().flat_map(|f| &f.0) {
-        if !simple(name.get_ref()) {
-            let message = format!("`{}` can't be the name of a field", name.get_ref());
-            findings.error(name.span(), message).label = "letters, digits, `_` and `-` only".into();
-        }
-        let kind = kind.get_ref().0.clone();
-        let kind = match kind {
-            FieldKind::Choice(choices) => FieldKind::Choice(shares(choices)),
-            other => other,
-        };
-        fields.push(Field {
-            name: name.get_ref().clone(),
-            kind,
-        });
-    }
-    fields
-}
-
-/// Weights that add up to 1.
-pub(super) fn shares<T>(weights: Vec<(T, f64)>) -> Vec<(T, f64)> {
-    let sum: f64 = weights.iter().map(|(_, w)| w).sum();
-    weights.into_iter().map(|(x, w)| (x, w / sum)).collect()
-}
+pub(super) const LARGEST: u64 = 100_000_000;
 
 /// Checks the topics; indices are those of `tables`.
 pub(super) fn topics(findings: &mut Findings<'_>, tables: &[Table<wire::Topic>]) -> Vec<Topic> {
@@ -161,11 +71,10 @@ pub(super) fn events(
                     name: format!("{} headers.{}", table.what, name.get_ref()),
                     text: text.get_ref().0.clone(),
                 };
-                later_blanks(findings, text.span(), &template);
                 headers.push((name.get_ref().clone(), template));
             }
+            let defects = defects::defects(findings, wire.defects.as_ref(), &table.what);
             Some(Event {
-                defects: Defects::default(),
                 name: table.name.clone(),
                 topic: topic?,
                 key: key?,
@@ -176,6 +85,7 @@ pub(super) fn events(
                     Some(wire::Stamp::Header) => StampPlace::Header,
                     Some(wire::Stamp::None) => StampPlace::None,
                 },
+                defects: defects?,
             })
         })
         .collect()
@@ -192,16 +102,13 @@ fn key(
     let mut key = Some(Vec::new());
     for (name, span) in &names.get_ref().0 {
         let span = span.clone().unwrap_or(names.span());
-        let later = LATER_BLANKS.iter().find(|(word, _)| word == name);
-        let pool = match later {
-            Some((word, with)) if !pools.iter().any(|p| p.name == *name) => {
-                findings.later(span, &format!("the key `{word}` ({with})"));
-                None
-            }
-            _ => resolve(findings, "pool", pools, name, span),
+        let part = match name.as_str() {
+            "session" => Some(KeyPart::Session),
+            "device" => Some(KeyPart::Device),
+            _ => resolve(findings, "pool", pools, name, span).map(KeyPart::Pool),
         };
-        match (&mut key, pool) {
-            (Some(list), Some(pool)) => list.push(KeyPart::Pool(pool)),
+        match (&mut key, part) {
+            (Some(list), Some(part)) => list.push(part),
             _ => key = None,
         }
     }
@@ -242,11 +149,7 @@ fn template(
     help: Option<String>,
 ) -> Option<Value> {
     match chain.file(&span, name) {
-        Ok((name, text)) => {
-            let template = TemplateText { name, text };
-            later_blanks(findings, span, &template);
-            Some(Value::Template(template))
-        }
+        Ok((name, text)) => Some(Value::Template(TemplateText { name, text })),
         Err(error) => {
             let problem = findings.error(span, error);
             problem.label = "an event template is expected there".into();
@@ -326,48 +229,43 @@ fn lines(findings: &mut Findings<'_>, chain: &Chain, name: &Spanned<Text>) -> Op
     Some(Value::Lines { name: shown, lines })
 }
 
-/// Blanks that come later, told here so that nobody hunts for a typing error.
-fn later_blanks(findings: &mut Findings<'_>, span: Span, template: &TemplateText) {
-    let text = template.text.as_str();
-    for (open, _) in text.match_indices("{{") {
-        let inside = &text[open + 2..];
-        let word = inside.trim_start();
-        let start = open + 2 + (inside.len() - word.len());
-        let end = word
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(word.len());
-        let Some((word, with)) = LATER_BLANKS.iter().find(|(w, _)| *w == &word[..end]) else {
+/// Whether all flows that send an event have what its key is made of; an error where one has not.
+pub(super) fn keyed(
+    findings: &mut Findings<'_>,
+    (tables, events): (&[Table<wire::Event>], &[Option<Event>]),
+    (flow_tables, flows): (&[Table<wire::Flow>], &[Option<Flow>]),
+) {
+    for (index, (table, event)) in tables.iter().zip(events).enumerate() {
+        let key = table.read.as_ref().and_then(|r| r.value.key.as_ref());
+        let (Some(event), Some(key)) = (event, key) else {
             continue;
         };
-        let message =
-            format!("the blank `{{{{{word}}}}}` ({with}) is not supported by this version yet");
-        let problem = Problem::in_text(&template.name, text, start..start + end, message);
-        findings.push(span.clone(), problem.label("comes with a later version"));
-    }
-}
-
-/// Warns of what nothing uses.
-pub(super) fn unused(
-    findings: &mut Findings<'_>,
-    topics: &[Table<wire::Topic>],
-    events: &[Table<wire::Event>],
-    checked_events: &[Option<Event>],
-    flows: &[Option<Flow>],
-) {
-    if checked_events.iter().any(Option::is_none) || flows.iter().any(Option::is_none) {
-        return;
-    }
-    for (index, table) in topics.iter().enumerate() {
-        if !checked_events.iter().flatten().any(|e| e.topic == index) {
-            let message = format!("no event is written to {}", table.what);
-            findings.warn(table.span.clone(), message).label = "it stays empty".into();
-        }
-    }
-    for (index, table) in events.iter().enumerate() {
-        let sent = |flow: &Flow| flow.mix.iter().any(|(event, _)| *event == index);
-        if !flows.iter().flatten().any(sent) {
-            let message = format!("no flow sends {}", table.what);
-            findings.warn(table.span.clone(), message).label = "never sent".into();
+        let senders = flows.iter().zip(flow_tables).filter_map(|(flow, table)| {
+            let flow = flow.as_ref()?;
+            let sends = flow.mix.iter().any(|(event, _)| *event == index);
+            sends.then_some((flow, table))
+        });
+        for (flow, flow_table) in senders {
+            for (part, (_, span)) in event.key.parts.iter().zip(&key.get_ref().0) {
+                let (word, wrong) = match part {
+                    KeyPart::Session => ("session", flow.journey.is_none()),
+                    KeyPart::Device => {
+                        let devices = matches!(flow.arrivals, Arrivals::Periodic(_));
+                        ("device", !devices)
+                    }
+                    KeyPart::Pool(_) => continue,
+                };
+                if wrong {
+                    let span = span.clone().unwrap_or(key.span());
+                    let has = match word {
+                        "session" => "has no journey",
+                        _ => "is not periodic",
+                    };
+                    let message = format!("{} {has}, and sends {}", flow_table.what, table.what);
+                    findings.error(span, message).label =
+                        format!("there is no {word} to make a key of");
+                }
+            }
         }
     }
 }

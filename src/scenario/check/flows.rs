@@ -1,22 +1,29 @@
-//! Flows of events, and the groups that read them.
+//! Flows of events and of journeys, and the groups that read them.
 
 use std::time::Duration;
 
 use toml::Spanned;
 
-use super::super::quantity::{Count, Rate};
-use super::super::scalar::Names;
-use super::super::text::{Findings, Span};
+use super::super::chain;
+use super::super::text::Findings;
 use super::super::wire;
+use super::super::wire_journey::Journey as WireJourney;
 use super::super::wire_values::Mix;
-use super::super::{Arrivals, Consume, Defects, Fixes, Flow, Height, Shape, Time};
-use super::{Table, bounded, client, events::shares, need, resolve, shapes};
+use super::super::{Arrivals, Consume, Flow, FlowJourney, Journey, Pool, Shape};
+use super::heights::height;
+use super::journeys::{fits, resolve_state};
+use super::pools::shares;
+use super::shapes::Setting;
+use super::{Table, arrivals, bounded, client, defects, need, once, resolve, resolve_all, shapes};
 
 /// What flows stand on.
 pub(super) struct Ground<'a> {
+    pub setting: Setting<'a>,
     pub events: &'a [Table<wire::Event>],
-    /// `None` when `[time]` has errors.
-    pub time: Option<&'a Time>,
+    pub journeys: &'a [Table<WireJourney>],
+    pub checked_journeys: &'a [Option<Journey>],
+    pub pools: &'a [Table<wire::Pool>],
+    pub checked_pools: &'a [Pool],
     pub scale: f64,
     pub shards: u32,
 }
@@ -40,17 +47,24 @@ fn flow(
 ) -> Option<Flow> {
     let read = table.read.as_ref()?;
     let wire = &read.value;
-    let mix =
-        need(findings, table, "event", &wire.event).and_then(|event| mix(findings, ground, event));
-    let arrivals = arrivals(wire);
-    let height = height(findings, ground, table, wire, mix.as_deref());
+    let sends = sends(findings, ground, table, wire);
+    let arrivals = arrivals::arrivals(findings, ground, table, wire);
+    let takes = arrivals.as_ref().map(arrivals::Takes::of);
+    let height = match takes.is_some_and(|t| !t.height) {
+        true => Some(None),
+        false => height(findings, ground, table, sends.as_ref()).map(Some),
+    };
     let mut factors = |list: &Option<Spanned<Vec<Spanned<wire::Shape>>>>| {
         let list = list.as_ref().map_or(&[][..], |s| s.get_ref().as_slice());
         list.iter()
-            .map(|shape| shapes::shape(findings, ground.time, shape, &table.what))
+            .map(|shape| shapes::shape(findings, &ground.setting, shape, &table.what))
             .collect::<Vec<Option<Shape>>>()
     };
     let (shape, spikes) = (factors(&wire.shape), factors(&wire.spikes));
+    let share = match &arrivals {
+        Some(Arrivals::Periodic(_)) => arrivals::shares(findings, ground, wire, (&shape, &spikes)),
+        _ => true,
+    };
     let most = u64::from(ground.shards);
     let producers = bounded(findings, wire.producers.as_ref(), "producers", 1..=most, 1);
     let client = wire
@@ -58,12 +72,14 @@ fn flow(
         .as_ref()
         .map(|c| client::producer(findings, c))
         .unwrap_or_default();
+    let defects = defects::defects(findings, wire.defects.as_ref(), &table.what);
+    let Sends { mix, journey } = sends.filter(|_| share)?;
     Some(Flow {
         name: table.name.clone(),
-        mix: mix?,
-        journey: None,
-        defects: Defects::default(),
-        arrivals,
+        mix,
+        journey,
+        defects: defects?,
+        arrivals: arrivals?,
         height: height?,
         shape: shape.into_iter().collect::<Option<_>>()?,
         spikes: spikes.into_iter().collect::<Option<_>>()?,
@@ -72,14 +88,91 @@ fn flow(
     })
 }
 
-fn arrivals(wire: &wire::Flow) -> Arrivals {
-    match wire.arrivals.as_ref().map(Spanned::get_ref) {
-        Some(wire::Arrivals::Even) => Arrivals::Even,
-        Some(wire::Arrivals::PoissonExact) => Arrivals::PoissonExact,
-        Some(wire::Arrivals::Unthrottled) => Arrivals::Unthrottled,
-        // The rest can't be read in this version.
-        _ => Arrivals::Poisson,
+/// What a flow sends.
+pub(super) struct Sends {
+    /// The events with their shares.
+    pub mix: Vec<(usize, f64)>,
+    /// The journeys they are events of.
+    pub journey: Option<FlowJourney>,
+}
+
+fn sends(
+    findings: &mut Findings<'_>,
+    ground: &Ground<'_>,
+    table: &Table<wire::Flow>,
+    wire: &wire::Flow,
+) -> Option<Sends> {
+    if let (Some(start), None) = (&wire.start, &wire.journey) {
+        let message = format!("`start` without a journey in {}", table.what);
+        findings.error(start.span(), message).label = "a state of the flow's `journey`".into();
     }
+    match (&wire.event, &wire.journey) {
+        (Some(_), Some(journey)) => {
+            let message = format!("`journey` beside `event` in {}", table.what);
+            findings.error(journey.span(), message).label = "one of the two".into();
+            None
+        }
+        (Some(event), None) => Some(Sends {
+            mix: mix(findings, ground, event)?,
+            journey: None,
+        }),
+        (None, Some(journey)) => {
+            let name = &journey.get_ref().0;
+            let index = resolve(findings, "journey", ground.journeys, name, journey.span())?;
+            let checked = ground.checked_journeys[index].as_ref()?;
+            let start = match &wire.start {
+                Some(start) => {
+                    let names: Vec<String> =
+                        checked.states.iter().map(|s| s.name.clone()).collect();
+                    let what = &ground.journeys[index].what;
+                    resolve_state(findings, what, &names, &start.get_ref().0, start.span())?
+                }
+                None => checked.start,
+            };
+            let own = start == checked.start;
+            if !own && !fits(findings, &ground.journeys[index], checked, start) {
+                return None;
+            }
+            journey_sends(findings, (table, journey.span()), checked, (index, start))
+        }
+        (None, None) => {
+            if table.read.as_ref().is_some_and(|r| r.whole) {
+                let message = format!("{} sends nothing", table.what);
+                findings.error(table.span.clone(), message).label =
+                    "needs `event` or `journey`".into();
+            }
+            None
+        }
+    }
+}
+
+/// What a flow of journeys sends: its events by their expected number.
+fn journey_sends(
+    findings: &mut Findings<'_>,
+    (table, span): (&Table<wire::Flow>, super::Span),
+    journey: &Journey,
+    (index, start): (usize, usize),
+) -> Option<Sends> {
+    let kinds = chain::kinds(journey);
+    let sent = chain::sent(journey, &kinds, &chain::visits(journey, start));
+    let visits: Vec<(usize, f64)> = kinds
+        .into_iter()
+        .zip(sent)
+        .filter(|(_, n)| *n > 0.0)
+        .collect();
+    if visits.is_empty() {
+        let message = format!("the journeys of {} send no event", table.what);
+        findings.error(span, message).label = "no state that they reach `emits` one".into();
+        return None;
+    }
+    Some(Sends {
+        mix: shares(visits.clone()),
+        journey: Some(FlowJourney {
+            journey: index,
+            start,
+            visits,
+        }),
+    })
 }
 
 /// The events of a flow with their shares.
@@ -113,120 +206,6 @@ fn mix(
     }
 }
 
-/// What fixes the curve's height, for the flow's arrivals and with the scale applied. `None` after an error.
-fn height(
-    findings: &mut Findings<'_>,
-    ground: &Ground<'_>,
-    table: &Table<wire::Flow>,
-    wire: &wire::Flow,
-    mix: Option<&[(usize, f64)]>,
-) -> Option<Option<Height>> {
-    let rate = |r: &Spanned<Rate>| (r.get_ref().as_per_second(), r.span());
-    let total = |c: &Spanned<Count>| (c.get_ref().0 as f64, c.span());
-    let given: Vec<(&str, Fixes, (f64, Span))> = [
-        wire.mean.as_ref().map(|r| ("mean", Fixes::Mean, rate(r))),
-        wire.peak.as_ref().map(|r| ("peak", Fixes::Peak, rate(r))),
-        wire.total
-            .as_ref()
-            .map(|c| ("total", Fixes::Total, total(c))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if arrivals(wire) == Arrivals::Unthrottled {
-        return unthrottled(findings, wire, &given).then_some(None);
-    }
-    let whole = table.read.as_ref().is_some_and(|r| r.whole);
-    match given.as_slice() {
-        [(word, fixes, (figure, span))] => {
-            if *figure == 0.0 {
-                let message = format!("a {word} of 0 in {}", table.what);
-                findings.error(span.clone(), message).label = "above 0".into();
-                return None;
-            }
-            let share = match &wire.of {
-                Some(of) => share(findings, ground, of, mix?)?,
-                None => 1.0,
-            };
-            Some(Some(Height {
-                fixes: *fixes,
-                value: figure / share * ground.scale,
-                of: Vec::new(),
-            }))
-        }
-        [] => {
-            if whole {
-                let message = format!("no height in {}", table.what);
-                let problem = findings.error(table.span.clone(), message);
-                problem.label = "needs one of `mean`, `peak`, `total`".into();
-                problem.help = Some("as in mean = \"500/s\"".into());
-            }
-            None
-        }
-        [(first, ..), (second, _, (_, span)), ..] => {
-            let message = format!("`{second}` beside `{first}` in {}", table.what);
-            findings.error(span.clone(), message).label =
-                "exactly one of `mean`, `peak`, `total`".into();
-            None
-        }
-    }
-}
-
-/// Arrivals that go as fast as they can have no curve. False after an error.
-fn unthrottled(
-    findings: &mut Findings<'_>,
-    wire: &wire::Flow,
-    given: &[(&str, Fixes, (f64, Span))],
-) -> bool {
-    let heights = given
-        .iter()
-        .map(|(word, _, (_, span))| (*word, span.clone()));
-    let others = [
-        wire.of.as_ref().map(|x| ("of", x.span())),
-        wire.shape.as_ref().map(|x| ("shape", x.span())),
-        wire.spikes.as_ref().map(|x| ("spikes", x.span())),
-    ];
-    let refused: Vec<_> = heights.chain(others.into_iter().flatten()).collect();
-    for (word, span) in &refused {
-        let message = format!("`{word}` beside unthrottled arrivals");
-        findings.error(span.clone(), message).label = "they go as fast as they can".into();
-    }
-    refused.is_empty()
-}
-
-/// The share of a flow's arrivals that are one of these events.
-fn share(
-    findings: &mut Findings<'_>,
-    ground: &Ground<'_>,
-    of: &Spanned<Names>,
-    mix: &[(usize, f64)],
-) -> Option<f64> {
-    let names = &of.get_ref().0;
-    if matches!(names.as_slice(), [(name, None)] if name == "all") {
-        return Some(1.0);
-    }
-    let mut counted: Vec<usize> = Vec::new();
-    for (name, span) in names {
-        let span = span.clone().unwrap_or(of.span());
-        let event = resolve(findings, "event", ground.events, name, span.clone())?;
-        if !mix.iter().any(|(index, _)| *index == event) {
-            findings
-                .error(span, format!("the flow does not send `{name}`"))
-                .label = "an event of this flow, a list of them, or \"all\"".into();
-            return None;
-        }
-        if !counted.contains(&event) {
-            counted.push(event);
-        }
-    }
-    if counted.is_empty() {
-        findings.error(of.span(), "`of` names no event").label = "an event, or \"all\"".into();
-        return None;
-    }
-    let of_those = |(index, _): &&(usize, f64)| counted.contains(index);
-    Some(mix.iter().filter(of_those).map(|(_, share)| share).sum())
-}
-
 /// Checks the consumer groups; `None` stands for one with errors.
 pub(super) fn consumers(
     findings: &mut Findings<'_>,
@@ -248,16 +227,7 @@ pub(super) fn consumers(
                 let message = format!("{} reads no topic", table.what);
                 findings.error(names.span(), message).label = "at least one topic".into();
             }
-            let mut read: Option<Vec<usize>> = Some(Vec::new());
-            for (name, span) in &names.get_ref().0 {
-                let span = span.clone().unwrap_or(names.span());
-                let topic = resolve(findings, "topic", topics, name, span);
-                match (&mut read, topic) {
-                    (Some(list), Some(topic)) if !list.contains(&topic) => list.push(topic),
-                    (Some(_), Some(_)) => {}
-                    _ => read = None,
-                }
-            }
+            let read = resolve_all(findings, "topic", topics, Some(names)).map(once);
             Some(Consume {
                 name: table.name.clone(),
                 topics: read?,

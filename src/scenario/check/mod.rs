@@ -1,39 +1,47 @@
 //! From a tree to a checked scenario: every table is read by itself, then the names between them are resolved.
 
+mod arrivals;
+mod blanks;
 mod client;
+mod defects;
 mod events;
 mod flows;
+mod heights;
+mod journeys;
 mod metrics;
+mod pools;
 mod shapes;
 mod slos;
+mod suspicious;
 pub(super) mod time;
+mod trace;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::extends::Chain;
-use super::problem::nearest;
+use super::problem::{Problem, nearest};
 use super::quantity::Count;
 use super::read::{Read, read, unknown_word};
-use super::scalar::Text;
+use super::scalar::{Names, Text};
 use super::text::{Findings, Span};
 use super::wire;
 use super::{Abort, AbortLevel, AbortResponse, Scenario};
 
 /// The tables of things with names.
-pub(super) const NAMED: &[&str] = &["pool", "topic", "event", "flow", "consume"];
+pub(super) const NAMED: &[&str] = &["pool", "topic", "event", "journey", "flow", "consume"];
 
 /// All words at the top of a file that this version knows.
 const TOP: &[&str] = &[
-    "name", "why", "seed", "time", "load", "pool", "topic", "event", "flow", "client", "consume",
-    "slo", "abort",
+    "name", "why", "seed", "time", "load", "pool", "topic", "event", "journey", "flow", "client",
+    "consume", "slo", "abort",
 ];
 
 /// The word at the top of a file that is read before all others, and stands in no merged tree.
 const EXTENDS: &str = "extends";
 
 /// Words at the top that come later.
-const LATER: &[&str] = &["journey", "action", "watch"];
+const LATER: &[&str] = &["action", "watch"];
 
 /// The seed of a scenario that gives none.
 const SEED: u64 = 1;
@@ -63,26 +71,67 @@ pub(super) fn scenario(
     let time = time::check(findings, root);
     let load = load(findings, root);
     let pools = named(findings, root, "pool");
+    let pools = pools::parents_first(findings, pools);
     let topics = named(findings, root, "topic");
     let events = named(findings, root, "event");
+    let journeys = named(findings, root, "journey");
     let flows = named(findings, root, "flow");
     let groups = named(findings, root, "consume");
     let client = one(findings, root, "client")
         .map(|p: Read<_>| client::producer(findings, &p.value))
         .unwrap_or_default();
 
-    let checked_pools = events::pools(findings, &pools);
-    let checked_topics = events::topics(findings, &topics);
-    let checked_events = events::events(findings, chain, &events, &topics, &pools);
-    let ground = flows::Ground {
-        events: &events,
+    let setting = shapes::Setting {
         time: time.as_ref(),
+        chain,
+    };
+    let mut checked_pools = pools::pools(findings, time.as_ref(), &pools);
+    let checked_topics = events::topics(findings, &topics);
+    let mut checked_events = events::events(findings, chain, &events, &topics, &pools);
+    let ground = journeys::Ground {
+        root,
+        events: &events,
+        pools: &pools,
+    };
+    let checked_journeys = journeys::journeys(findings, &ground, &journeys);
+    let ground = flows::Ground {
+        setting,
+        events: &events,
+        journeys: &journeys,
+        checked_journeys: &checked_journeys,
+        pools: &pools,
+        checked_pools: &checked_pools,
         scale: load.scale,
         shards: load.shards,
     };
     let checked_flows = flows::flows(findings, &ground, &flows);
     let consumers = flows::consumers(findings, &groups, &topics);
-    events::unused(findings, &topics, &events, &checked_events, &checked_flows);
+    let arrivals = checked_flows.iter().flatten().map(|f| &f.arrivals);
+    arrivals::grow(&mut checked_pools, arrivals);
+    defects::suit(
+        findings,
+        (&events, &mut checked_events),
+        (&flows, &checked_flows),
+    );
+    events::keyed(
+        findings,
+        (&events, &checked_events),
+        (&flows, &checked_flows),
+    );
+    let tables = suspicious::Tables {
+        pools: &pools,
+        topics: &topics,
+        events: &events,
+        journeys: &journeys,
+    };
+    let behaviour = (&*checked_journeys, &*checked_flows);
+    suspicious::all(
+        findings,
+        &tables,
+        &checked_pools,
+        &checked_events,
+        behaviour,
+    );
     let whole = slos::Whole {
         flows: &flows,
         checked_flows: &checked_flows,
@@ -101,7 +150,6 @@ pub(super) fn scenario(
         return None;
     }
     Some(Scenario {
-        journeys: Vec::new(),
         name,
         why,
         seed,
@@ -113,6 +161,7 @@ pub(super) fn scenario(
         pools: checked_pools,
         topics: checked_topics,
         events: checked_events.into_iter().collect::<Option<_>>()?,
+        journeys: checked_journeys.into_iter().collect::<Option<_>>()?,
         flows: checked_flows.into_iter().collect::<Option<_>>()?,
         client,
         consumers: consumers.into_iter().collect::<Option<_>>()?,
@@ -136,7 +185,8 @@ fn top_words(findings: &mut Findings<'_>, root: &DeTable<'_>) {
     }
     if !root.contains_key("flow") {
         let problem = findings.error(0..0, "the scenario has no flow: it would send nothing");
-        problem.help = Some("add a [flow.X] with an event and a mean, peak or total".into());
+        problem.help =
+            Some("add a [flow.X] with an event or a journey, and a mean, peak or total".into());
     }
 }
 
@@ -224,19 +274,64 @@ fn resolve<T>(
 ) -> Option<usize> {
     let found = tables.iter().position(|t| t.name == word);
     if found.is_none() {
-        let names = || tables.iter().map(|t| t.name.as_str());
-        let near = nearest(word, names());
-        let problem = findings.error(span, format!("there is no {kind} `{word}`"));
-        problem.label = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("not a {kind} of this scenario"),
-        };
-        problem.help = Some(match tables.is_empty() {
-            true => format!("this scenario has no [{kind}.NAME] at all"),
-            false => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
-        });
+        let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
+        no_such(findings, kind, word, span, &names);
     }
     found
+}
+
+/// The error about a name that nothing has, with the nearest that something has.
+fn no_such<'f>(
+    findings: &'f mut Findings<'_>,
+    kind: &str,
+    word: &str,
+    span: Span,
+    names: &[&str],
+) -> &'f mut Problem {
+    let near = nearest(word, names.iter().copied());
+    let problem = findings.error(span, format!("there is no {kind} `{word}`"));
+    problem.label = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("not a {kind} of this scenario"),
+    };
+    problem.help = Some(match names.is_empty() {
+        true => format!("this scenario has no [{kind}.NAME] at all"),
+        false => format!("known here: {}", names.join(", ")),
+    });
+    problem
+}
+
+/// A list without repetitions.
+fn once(list: Vec<usize>) -> Vec<usize> {
+    let mut once = Vec::new();
+    for item in list {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
+}
+
+/// The indices of the tables that a list of words names. `None` after an error.
+fn resolve_all<T>(
+    findings: &mut Findings<'_>,
+    kind: &str,
+    tables: &[Table<T>],
+    names: Option<&Spanned<Names>>,
+) -> Option<Vec<usize>> {
+    let mut indices = Some(Vec::new());
+    let Some(names) = names else {
+        return indices;
+    };
+    for (name, span) in &names.get_ref().0 {
+        let span = span.clone().unwrap_or(names.span());
+        let found = resolve(findings, kind, tables, name, span);
+        match (&mut indices, found) {
+            (Some(list), Some(index)) => list.push(index),
+            _ => indices = None,
+        }
+    }
+    indices
 }
 
 /// A count within bounds, or the default; an error when it is outside.

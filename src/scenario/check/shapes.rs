@@ -4,24 +4,34 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::super::extends::Chain;
 use super::super::quantity::{Lapse, Moment};
 use super::super::scalar::NonNegative;
 use super::super::text::Findings;
 use super::super::wire;
 use super::super::{Shape, Time};
 use super::time::offset;
+use super::trace::trace_of;
 
 /// Stands for the span when that has errors.
 const DAY: f64 = 86_400.0;
 
+/// What shapes are read in.
+pub(super) struct Setting<'a> {
+    /// `None` when `[time]` has errors.
+    pub time: Option<&'a Time>,
+    /// Where traces are found.
+    pub chain: &'a Chain,
+}
+
 /// Checks one shape; without a time, as far as that goes. `None` after an error.
 pub(super) fn shape(
     findings: &mut Findings<'_>,
-    time: Option<&Time>,
+    setting: &Setting<'_>,
     wire: &Spanned<wire::Shape>,
     what: &str,
 ) -> Option<Shape> {
-    let shape = convert(findings, time, wire, what)?;
+    let shape = convert(findings, setting, wire, what)?;
     if zero(&shape) {
         let message = format!("this shape is 0 throughout, in {what}");
         findings.error(wire.span(), message).label = "nothing would be sent".into();
@@ -32,11 +42,12 @@ pub(super) fn shape(
 
 fn convert(
     findings: &mut Findings<'_>,
-    time: Option<&Time>,
+    setting: &Setting<'_>,
     wire: &Spanned<wire::Shape>,
     what: &str,
 ) -> Option<Shape> {
     let span = wire.span();
+    let time = setting.time;
     Some(match wire.get_ref() {
         wire::Shape::Ramp(ramp) => {
             let at = match &ramp.at {
@@ -87,8 +98,8 @@ fn convert(
             cv: noise.cv.0,
             every: positive(findings, &noise.every, "`every`")?,
         },
-        wire::Shape::Sum(parts) => sum(findings, time, wire, parts, what)?,
-        wire::Shape::Trace(later) => match *later {},
+        wire::Shape::Sum(parts) => sum(findings, setting, wire, parts, what)?,
+        wire::Shape::Trace(trace) => trace_of(findings, setting, trace, what)?,
     })
 }
 
@@ -144,7 +155,7 @@ fn stairs_of(
 
 fn sum(
     findings: &mut Findings<'_>,
-    time: Option<&Time>,
+    setting: &Setting<'_>,
     wire: &Spanned<wire::Shape>,
     parts: &[Spanned<wire::Shape>],
     what: &str,
@@ -161,7 +172,7 @@ fn sum(
                 .label = "it goes on top: put it into `shape` or `spikes`".into();
             return None;
         }
-        checked.push(convert(findings, time, part, what)?);
+        checked.push(convert(findings, setting, part, what)?);
     }
     Some(Shape::Sum(checked))
 }
@@ -170,7 +181,12 @@ fn base(wire: Option<NonNegative>) -> f64 {
     wire.map_or(1.0, |b| b.0)
 }
 
-fn positive(findings: &mut Findings<'_>, time: &Spanned<Lapse>, what: &str) -> Option<f64> {
+/// Seconds of a time that must be above zero.
+pub(super) fn positive(
+    findings: &mut Findings<'_>,
+    time: &Spanned<Lapse>,
+    what: &str,
+) -> Option<f64> {
     let Lapse(length) = *time.get_ref();
     if length.is_zero() {
         findings
@@ -187,7 +203,11 @@ fn since_start(time: Option<&Time>, at: &Spanned<Moment>) -> f64 {
 }
 
 /// Seconds from the start of the clock to an instant, which must lie within the span.
-fn within(findings: &mut Findings<'_>, time: Option<&Time>, at: &Spanned<Moment>) -> Option<f64> {
+pub(super) fn within(
+    findings: &mut Findings<'_>,
+    time: Option<&Time>,
+    at: &Spanned<Moment>,
+) -> Option<f64> {
     let Some(time) = time else {
         return Some(0.0);
     };
@@ -203,6 +223,29 @@ fn within(findings: &mut Findings<'_>, time: Option<&Time>, at: &Spanned<Moment>
         return None;
     }
     Some(after.as_secs_f64())
+}
+
+/// The highest factor of a shape within the span, or a bound of it; `None` for noise, which has none.
+pub(super) fn top(shape: &Shape, time: Option<&Time>) -> Option<f64> {
+    let highest = |factors: &mut dyn Iterator<Item = f64>| factors.fold(0.0, f64::max);
+    Some(match shape {
+        Shape::Ramp { from, to, .. } => from.max(*to),
+        Shape::Stairs { from, step, every } => {
+            let steps = (time.map_or(0.0, |t| t.span.as_secs_f64()) / every).ceil() - 1.0;
+            from + step.max(0.0) * steps.max(0.0)
+        }
+        Shape::Hours(factors) => highest(&mut factors.iter().copied()),
+        Shape::Sine { high, .. } => *high,
+        Shape::Gaussian { height, base, .. }
+        | Shape::Flash { height, base, .. }
+        | Shape::Square { height, base, .. } => height.max(*base),
+        Shape::Trace(pieces) => highest(&mut pieces.iter().map(|p| p.rate_from.max(p.rate_to))),
+        Shape::Noise { .. } => return None,
+        Shape::Sum(parts) => parts
+            .iter()
+            .map(|part| top(part, time))
+            .sum::<Option<f64>>()?,
+    })
 }
 
 /// Whether a shape is 0 at all times.

@@ -183,7 +183,7 @@ fn measurable(
     rules: &Rules,
     subject: Option<Subject>,
 ) -> bool {
-    let unthrottled = |flow: &&Flow| flow.arrivals == Arrivals::Unthrottled;
+    let without_due = |flow: &&Flow| !flow.arrivals.has_due();
     let needs_due = matches!(
         rules.metric,
         Metric::Response | Metric::SendDelay | Metric::Achieved
@@ -201,12 +201,15 @@ fn measurable(
                     .is_some_and(|f| f.mix.iter().any(|(e, _)| *e == event)),
                 Some(Subject::Consume(_)) => false,
             };
-            concerned && flow.as_ref().filter(unthrottled).is_some()
+            concerned && flow.as_ref().filter(without_due).is_some()
         });
     if let (true, Some((index, _))) = (needs_due, flow) {
+        let closed =
+            matches!(&whole.checked_flows[index], Some(f) if f.arrivals != Arrivals::Unthrottled);
         let message = format!(
-            "{} is unthrottled: it has no due instants",
-            whole.flows[index].what
+            "{} is {}: it has no due instants",
+            whole.flows[index].what,
+            if closed { "closed" } else { "unthrottled" }
         );
         let problem = findings.error(rules.at.clone(), message);
         problem.label = format!("no `{}` SLO there", rules.word);

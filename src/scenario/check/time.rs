@@ -24,6 +24,12 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// Longer spans and runs are taken for mistakes.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
+/// How far back journeys under way are replayed when nothing is said.
+const HISTORY: Duration = Duration::from_secs(60);
+
+/// A longer history would take longer to replay than anyone waits.
+const LONGEST_HISTORY: Duration = Duration::from_secs(86_400);
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads `[time]`. `None` after an error.
@@ -59,7 +65,7 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
         None => (Duration::ZERO, length),
     };
     let time = Time {
-        history: Duration::from_secs(60),
+        history: wire.history.as_ref().map_or(HISTORY, |h| h.get_ref().0),
         starts,
         span: length,
         play,
@@ -81,6 +87,16 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
             false => "compressed so much, the run is over in less than 100 ms",
         };
         findings.error(place, message);
+        return None;
+    }
+    if let Some(history) = wire
+        .history
+        .as_ref()
+        .filter(|_| time.history > LONGEST_HISTORY)
+    {
+        findings
+            .error(history.span(), "the history is too long")
+            .label = format!("real time, at most {}", Lapse(LONGEST_HISTORY));
         return None;
     }
     if let Some(warmup) = &wire.warmup
