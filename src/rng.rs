@@ -51,6 +51,8 @@ pub enum Purpose {
     Think = 18,
     /// Late steps of journeys that began before the history.
     Past = 19,
+    /// Which events are sent twice.
+    Duplicate = 20,
 }
 
 /// The stream of (`seed`, `purpose`, `a`, `b`). Pure; the same arguments give the same draws for ever.

@@ -18,32 +18,44 @@ const DEEPEST: u32 = 30;
 /// The curve of flow `flow`, all zero when it has no height.
 pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
     let wanted = &scenario.flows[flow];
-    let time = &scenario.time;
-    let starts = &time.starts;
-    let clock_s = f64::from(starts.hour()) * 3600.0
-        + f64::from(starts.minute()) * 60.0
-        + f64::from(starts.second())
-        + f64::from(starts.subsec_nanosecond()) * 1e-9;
-    let context = Context {
-        clock_s,
-        seed: scenario.seed,
-        flow: flow as u16,
-        noisy: true,
-    };
+    let ordinary = Product::of(&wanted.shape, &[]);
     let quiet = Context {
         noisy: false,
-        ..context
+        ..context(scenario, flow)
     };
-    let ordinary = Product::of(&wanted.shape, &[]);
-    let span = lines(&ordinary, 0.0, time.span.as_secs_f64(), &quiet);
+    let span = lines(&ordinary, 0.0, scenario.time.span.as_secs_f64(), &quiet);
     let scale = wanted
         .height
         .as_ref()
         .map_or(0.0, |height| scale(&span, height));
+    played(scenario, flow, scale)
+}
 
+/// The product of flow `flow`'s shapes and spikes itself, of no height.
+pub fn factors(scenario: &Scenario, flow: usize) -> Curve {
+    played(scenario, flow, 1.0)
+}
+
+fn context(scenario: &Scenario, flow: usize) -> Context {
+    let starts = &scenario.time.starts;
+    let clock_s = f64::from(starts.hour()) * 3600.0
+        + f64::from(starts.minute()) * 60.0
+        + f64::from(starts.second())
+        + f64::from(starts.subsec_nanosecond()) * 1e-9;
+    Context {
+        clock_s,
+        seed: scenario.seed,
+        flow: flow as u16,
+        noisy: true,
+    }
+}
+
+/// The part that is played, on real time, the factors multiplied by `scale`.
+fn played(scenario: &Scenario, flow: usize, scale: f64) -> Curve {
+    let (wanted, time) = (&scenario.flows[flow], &scenario.time);
     let whole = Product::of(&wanted.shape, &wanted.spikes);
     let (from, to) = (time.play.0.as_secs_f64(), time.play.1.as_secs_f64());
-    let played = lines(&whole, from, to, &context);
+    let played = lines(&whole, from, to, &context(scenario, flow));
     let end = time.run_ns() as f64 / 1e9;
     let last = played.len().saturating_sub(1);
     Curve::from_lines(played.iter().enumerate().map(|(i, line)| Line {

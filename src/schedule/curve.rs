@@ -149,6 +149,31 @@ impl Curve {
         points
     }
 
+    /// The straight lines it is made of, from 0 to the end of the run.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line> + '_ {
+        let ends = self.segments.iter().skip(1).map(|s| s.t).chain([self.end]);
+        self.segments.iter().zip(ends).map(|(segment, to)| Line {
+            from: segment.t,
+            to,
+            rate_from: segment.rate,
+            rate_to: segment.rate_after(to - segment.t),
+        })
+    }
+
+    /// The curve with every rate multiplied.
+    pub(super) fn times(&self, factor: f64) -> Curve {
+        Curve::from_lines(self.lines().map(|line| Line {
+            rate_from: line.rate_from * factor,
+            rate_to: line.rate_to * factor,
+            ..line
+        }))
+    }
+
+    /// The end of the run; seconds.
+    pub(super) fn end(&self) -> f64 {
+        self.end
+    }
+
     /// Cuts [from, to) out of the curve, for many inversions within it.
     pub(super) fn cut(&self, from: f64, to: f64, pieces: &mut Pieces) {
         pieces.clear();

@@ -24,6 +24,33 @@ pub fn normal(rng: &mut Stream) -> f64 {
     radius * libm::cos(std::f64::consts::TAU * unit(rng))
 }
 
+/// Exponential with mean 1.
+pub fn exponential(rng: &mut Stream) -> f64 {
+    -log(open_unit(rng))
+}
+
+/// Gamma of this shape, above 0, and scale 1: its mean is the shape (Marsaglia and Tsang 2000).
+pub fn gamma(rng: &mut Stream, shape: f64) -> f64 {
+    if shape < 1.0 {
+        // Below what a double can tell from 0 for tiny shapes, and then 0.
+        let boost = exp(log(open_unit(rng)) / shape);
+        return gamma(rng, shape + 1.0) * boost;
+    }
+    let d = shape - 1.0 / 3.0;
+    let c = 1.0 / (9.0 * d).sqrt();
+    loop {
+        let x = normal(rng);
+        let v = (1.0 + c * x).powi(3);
+        if v <= 0.0 {
+            continue;
+        }
+        let u = open_unit(rng);
+        if log(u) < 0.5 * x * x + d - d * v + d * log(v) {
+            return d * v;
+        }
+    }
+}
+
 /// A Poisson distribution, set up once for the many cells of a bin.
 #[derive(Clone, Debug, Default)]
 pub struct Poisson {

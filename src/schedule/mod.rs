@@ -7,7 +7,7 @@
 //! ```text
 //!  shape ──▶ compose ──▶ curve ──▶ arrivals ──▶ order
 //!                                     ▲
-//!                        draw, split ─┘
+//!    draw, times, split, permutation ─┘
 //! ```
 //!
 //! Transcendental functions come from `libm`, not from the C library of the machine: the same seed gives the same instants
@@ -23,8 +23,11 @@ mod fixtures;
 mod mix;
 mod order;
 mod origin;
+mod permutation;
 mod shape;
+mod smooth;
 mod split;
+mod times;
 
 pub use arrivals::{Cells, FlowSchedule};
 pub use curve::Curve;
@@ -73,8 +76,11 @@ pub struct Arrival {
 pub struct Bin {
     /// The events.
     pub arrivals: Vec<Arrival>,
-    /// Where each comes from, or empty: all stand alone.
+    /// Where each comes from, or empty: all stand alone. A copy comes from where its original does.
     pub origins: Vec<Origin>,
+    /// By arrival the ordinal of the event it is the same as: of a copy that of its original in the same cell, else its own. Or
+    /// empty: none is a copy.
+    pub originals: Vec<u32>,
 }
 
 impl Bin {
@@ -84,10 +90,19 @@ impl Bin {
         self.origins.get(index).copied().unwrap_or(Origin::Alone)
     }
 
+    /// The ordinal of the event whose key and content the event at `index` has: its own, unless it is sent again on purpose. What
+    /// is drawn for an event's identity is drawn for this ordinal; the stamp alone tells a copy from its original.
+    #[inline]
+    pub fn original(&self, index: usize) -> u32 {
+        let own = || self.arrivals[index].ordinal;
+        self.originals.get(index).copied().unwrap_or_else(own)
+    }
+
     /// Empties it.
     pub fn clear(&mut self) {
         self.arrivals.clear();
         self.origins.clear();
+        self.originals.clear();
     }
 }
 
@@ -119,6 +134,15 @@ impl Shards {
         (shard < self.end).then_some(shard)
     }
 
+    /// Whether a shard is one of these.
+    #[inline]
+    fn contains(self, shard: u32) -> bool {
+        let since = shard.wrapping_sub(u32::from(self.first));
+        shard < self.end
+            && shard >= u32::from(self.first)
+            && since.is_multiple_of(u32::from(self.step.max(1)))
+    }
+
     /// These shards, from the lowest.
     fn iter(self) -> impl Iterator<Item = u32> {
         (u32::from(self.first)..self.end).step_by(usize::from(self.step.max(1)))
@@ -137,6 +161,8 @@ mod tests {
             end: 10,
         };
         assert_eq!(mine.iter().collect::<Vec<_>>(), [2, 5, 8]);
+        let held: Vec<_> = (0..12).filter(|&shard| mine.contains(shard)).collect();
+        assert_eq!(held, [2, 5, 8]);
         let found: Vec<_> = [0, 2, 3, 5, 8, 9, 40].map(|s| mine.at_or_above(s)).into();
         assert_eq!(
             found,

@@ -20,11 +20,6 @@ pub enum Origin {
     },
     /// A step of a journey.
     Step(Step),
-    /// The same again as the event of this ordinal in the same cell, which stands alone.
-    Copy {
-        /// Its place in the cell.
-        of: u32,
-    },
 }
 
 pub use crate::scenario::HELD;

@@ -4,6 +4,8 @@
 //! binomial. Splitting halves of halves gives each part its count. Each node draws from a stream of its own, so the way
 //! down to one cell is all that is needed to know it: O(log bins + log shards).
 
+use std::ops::Range;
+
 use super::Shards;
 use super::draw::binomial;
 use crate::rng::{Purpose, stream};
@@ -81,20 +83,46 @@ impl Split {
 
     /// How many events bin `bin` has. `cumulative` is the integral of the rate up to the start of a bin.
     pub fn events_of_bin(&self, bin: u32, cumulative: impl Fn(u32) -> f64) -> u64 {
+        let mut found = 0;
+        self.over_bins(bin..bin + 1, cumulative, &mut |_, events| found = events);
+        found
+    }
+
+    /// Calls `each(bin, events)` for each of `bins` that has any events, from the lowest. `cumulative` is the integral of the rate up to the
+    /// start of a bin.
+    pub fn over_bins(
+        &self,
+        bins: Range<u32>,
+        cumulative: impl Fn(u32) -> f64,
+        each: &mut impl FnMut(u32, u64),
+    ) {
         let edge = |leaf: u64| cumulative(leaf.min(u64::from(self.bins)) as u32);
-        let mut node = Node::root(self.bins, self.total);
-        let (mut low, mut high) = (edge(node.from), edge(node.to));
-        while !node.is_leaf() && node.events > 0 {
-            let middle = edge(node.middle());
-            let left_events = self.left(NO_BIN, node, middle - low, high - low);
-            let (left, right) = node.halves(left_events);
-            if u64::from(bin) < node.middle() {
-                (node, high) = (left, middle);
-            } else {
-                (node, low) = (right, middle);
-            }
+        let root = Node::root(self.bins, self.total);
+        let ends = (edge(root.from), edge(root.to));
+        self.descend_bins(root, ends, &bins, &edge, each);
+    }
+
+    fn descend_bins(
+        &self,
+        node: Node,
+        (low, high): (f64, f64),
+        bins: &Range<u32>,
+        edge: &impl Fn(u64) -> f64,
+        each: &mut impl FnMut(u32, u64),
+    ) {
+        let outside = node.to <= u64::from(bins.start) || node.from >= u64::from(bins.end);
+        if node.events == 0 || outside {
+            return;
         }
-        node.events
+        if node.is_leaf() {
+            each(node.from as u32, node.events);
+            return;
+        }
+        let middle = edge(node.middle());
+        let left_events = self.left(NO_BIN, node, middle - low, high - low);
+        let (left, right) = node.halves(left_events);
+        self.descend_bins(left, (low, middle), bins, edge, each);
+        self.descend_bins(right, (middle, high), bins, edge, each);
     }
 
     /// Calls `cell(shard, events)` for each of `mine` that has any of the `events` of `bin`, from the lowest shard.
@@ -160,6 +188,25 @@ mod tests {
                     seen += n;
                 });
                 assert_eq!(seen, events);
+            }
+        }
+    }
+
+    #[test]
+    fn many_bins_at_once_are_the_same_as_one_by_one() {
+        let weight = |bin: u32| f64::from(bin * bin);
+        let split = Split::new(4, 0, 3000, 200, 1);
+        let each = bins(&split, weight);
+        for range in [0..200, 64..128, 3..4, 130..131, 7..7, 190..200] {
+            let mut seen = vec![0; 200];
+            split.over_bins(range.clone(), weight, &mut |bin, n| seen[bin as usize] = n);
+            for bin in 0..200 {
+                let wanted = if range.contains(&bin) {
+                    each[bin as usize]
+                } else {
+                    0
+                };
+                assert_eq!(seen[bin as usize], wanted, "{range:?} {bin}");
             }
         }
     }

@@ -156,16 +156,16 @@ fn due(id: Identity) -> u64 {
     u64::from(id.bin) * 100_000_000 + u64::from(id.ordinal) * 1000
 }
 
-/// Renders an event by itself; its key, value and the rest.
+/// Renders the first event by itself; its key, value and the rest.
 fn render(renderer: &mut Renderer, ordinal: u32) -> (Rendered, Vec<u8>) {
+    render_as(renderer, 0, ordinal)
+}
+
+/// Renders an event by itself; its key, value and the rest.
+fn render_as(renderer: &mut Renderer, event: u16, ordinal: u32) -> (Rendered, Vec<u8>) {
     let mut buffer = b"what was there before".to_vec();
-    let rendered = renderer.render(
-        0,
-        id(ordinal),
-        due(id(ordinal)),
-        &Origin::Alone,
-        &mut buffer,
-    );
+    let id = id(ordinal);
+    let rendered = renderer.render(event, id, due(id), &Origin::Alone, &mut buffer);
     (rendered, buffer)
 }
 
@@ -218,7 +218,8 @@ fn bytes_are_pinned() {
     let mut renderer = compiled(&scenario);
     let shown: Vec<String> = (0..5)
         .map(|ordinal| {
-            let (rendered, buffer) = render(&mut renderer, ordinal);
+            let event = u16::from(ordinal < 3);
+            let (rendered, buffer) = render_as(&mut renderer, event, ordinal);
             let bytes = &buffer[rendered.value.start - rendered.key.map_or(0, |key| key.len())..];
             format!("{} {}", rendered.partition, bytes.escape_ascii())
         })

@@ -1,0 +1,240 @@
+//! Arrivals of a flow: which shard has how many in a bin, and when each is due. One file for each kind.
+//!
+//! Every part of the schedule draws from streams of its own, so it is the same whoever computes it, in whatever order.
+
+mod batch;
+mod bursty;
+mod copies;
+mod even;
+mod periodic;
+mod poisson;
+mod stretch;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::batch::Campaigns;
+use self::bursty::Bursty;
+use self::copies::Copies;
+use self::periodic::Devices;
+use self::poisson::Poisson;
+use self::stretch::{Keys, Stretch, Tagged};
+use super::curve::Curve;
+use super::order::SHARD_BITS;
+use super::split::Split;
+use super::{Arrival, BIN_NS, Bin, Identity, Mix, Origin, Shards, compose};
+use crate::scenario::{Arrivals, Scenario};
+
+/// The schedule of one flow: immutable, and cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FlowSchedule(Arc<Plan>);
+
+#[derive(Debug)]
+struct Plan {
+    curve: Curve,
+    process: Process,
+    mix: Mix,
+    copies: Option<Copies>,
+    flow: u16,
+    shards: u32,
+    run_ns: u64,
+}
+
+/// What the arrivals are drawn from.
+#[derive(Debug)]
+enum Process {
+    Even(Curve),
+    Poisson(Poisson, Curve),
+    Exact(Poisson, Curve, Split),
+    Bursty(Bursty),
+    Batch(Campaigns),
+    Periodic(Devices),
+    /// Nothing has a due instant.
+    Undue,
+}
+
+impl Process {
+    /// That of flow number `flow`, and the rate expected of it.
+    fn new(scenario: &Scenario, flow: u16) -> (Process, Curve) {
+        let (seed, shards) = (scenario.seed, scenario.shards);
+        let curve = compose::compose(scenario, usize::from(flow));
+        let poisson = Poisson { seed, flow, shards };
+        let process = match &scenario.flows[usize::from(flow)].arrivals {
+            Arrivals::Even => Process::Even(curve.clone()),
+            Arrivals::Poisson => Process::Poisson(poisson, curve.clone()),
+            Arrivals::PoissonExact => {
+                let total = curve.total().round() as u64;
+                let bins = bins_of(scenario.time.run_ns());
+                let split = Split::new(seed, flow, total, bins, shards);
+                Process::Exact(poisson, curve.clone(), split)
+            }
+            Arrivals::Bursty { cv } => {
+                Process::Bursty(Bursty::new(curve.clone(), *cv, seed, flow, shards))
+            }
+            Arrivals::Batch(batch) => {
+                let (campaigns, expected) = Campaigns::new(scenario, flow, batch, curve);
+                return (Process::Batch(campaigns), expected);
+            }
+            Arrivals::Periodic(periodic) => {
+                let (devices, expected) = Devices::new(scenario, flow, periodic);
+                return (Process::Periodic(devices), expected);
+            }
+            Arrivals::Closed { .. } | Arrivals::Unthrottled => Process::Undue,
+        };
+        (process, curve)
+    }
+}
+
+impl FlowSchedule {
+    /// Compiles flow number `flow` of a checked scenario.
+    pub fn compile(scenario: &Scenario, flow: usize) -> FlowSchedule {
+        let wanted = &scenario.flows[flow];
+        let (process, curve) = Process::new(scenario, flow as u16);
+        // Where an arrival begins a journey, it is the journey's events that may be sent twice.
+        let copies = match wanted.journey {
+            Some(_) => None,
+            None => Copies::new(scenario, flow),
+        };
+        let factor = copies.as_ref().map(|copies| copies.factor(&wanted.mix));
+        FlowSchedule(Arc::new(Plan {
+            curve: factor.map_or_else(|| curve.clone(), |factor| curve.times(factor)),
+            process,
+            mix: Mix::new(scenario, flow),
+            copies,
+            flow: flow as u16,
+            shards: scenario.shards,
+            run_ns: scenario.time.run_ns(),
+        }))
+    }
+
+    /// The rate expected of the flow over real time, spikes included, and events that are sent twice counted twice; `t` in seconds since the start
+    /// of the load. Of batches that are drawn, the mean rate; of batches that are listed, theirs.
+    pub fn curve(&self) -> &Curve {
+        &self.0.curve
+    }
+
+    /// How long the load lasts, in real nanoseconds.
+    pub fn run_ns(&self) -> u64 {
+        self.0.run_ns
+    }
+
+    /// How many bins the run has. The last may be cut short.
+    pub fn bins(&self) -> u32 {
+        bins_of(self.0.run_ns)
+    }
+
+    /// A reader of the arrivals of some of the shards, with scratch space of its own.
+    pub fn cells(&self, shards: Shards) -> Cells {
+        let end = shards.end.min(self.0.shards);
+        Cells {
+            plan: Arc::clone(&self.0),
+            shards: Shards { end, ..shards },
+            keys: Keys::default(),
+            tagged: Tagged::default(),
+            ordinals: vec![0; end as usize],
+            poisson: poisson::Scratch::default(),
+            bursty: bursty::Drawn::default(),
+            batches: batch::Walk::default(),
+            reports: periodic::Walk::default(),
+            copies: copies::Scratch::default(),
+        }
+    }
+}
+
+fn bins_of(run_ns: u64) -> u32 {
+    u32::try_from(run_ns.div_ceil(BIN_NS)).unwrap_or(u32::MAX)
+}
+
+/// Reads the arrivals of some shards of a flow, bin by bin, in any order of bins; ascending ones are the cheapest.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    plan: Arc<Plan>,
+    shards: Shards,
+    keys: Keys,
+    tagged: Tagged,
+    /// By shard; zero between calls.
+    ordinals: Vec<u32>,
+    poisson: poisson::Scratch,
+    bursty: bursty::Drawn,
+    batches: batch::Walk,
+    reports: periodic::Walk,
+    copies: copies::Scratch,
+}
+
+impl Cells {
+    /// Replaces what `out` holds by the arrivals of this reader's shards in `bin`, ordered by (due, shard). None for closed and
+    /// unthrottled flows, which have no due instants, nor for bins after the run.
+    pub fn bin(&mut self, bin: u32, out: &mut Bin) {
+        out.clear();
+        self.keys.keys.clear();
+        self.tagged.entries.clear();
+        let plan = Arc::clone(&self.plan);
+        let Some(stretch) = Stretch::of_bin(bin, plan.run_ns, self.shards) else {
+            return;
+        };
+        let (scratch, keys) = (&mut self.poisson, &mut self.keys);
+        let pieces = &mut scratch.pieces;
+        match &plan.process {
+            Process::Even(curve) => even::draw(curve, plan.shards, &stretch, pieces, keys),
+            Process::Poisson(poisson, curve) => poisson.draw(curve, &stretch, scratch, keys),
+            Process::Exact(poisson, curve, split) => {
+                poisson.draw_exact(curve, split, &stretch, pieces, keys);
+            }
+            Process::Bursty(bursty) => bursty.draw(&stretch, pieces, &mut self.bursty, keys),
+            Process::Batch(campaigns) => {
+                campaigns.draw(&stretch, &mut self.batches, &mut self.tagged);
+                self.untag(Campaigns::origin, out);
+            }
+            Process::Periodic(devices) => {
+                devices.draw(&stretch, &mut self.reports, &mut self.tagged);
+                self.untag(Devices::origin, out);
+            }
+            Process::Undue => {}
+        }
+        self.number(bin, stretch.start_ns, &mut out.arrivals);
+        if let Some(copies) = &plan.copies {
+            copies.add(plan.flow, bin, out, &mut self.copies);
+        }
+    }
+
+    /// Turns what arrivals come from into keys and origins.
+    fn untag(&mut self, origin: impl Fn(u64) -> Origin, out: &mut Bin) {
+        for &(key, tag) in &self.tagged.entries {
+            self.keys.keys.push(key);
+            out.origins.push(origin(tag));
+        }
+    }
+
+    /// Turns the ordered keys into arrivals, counting within each shard.
+    fn number(&mut self, bin: u32, start_ns: u64, out: &mut Vec<Arrival>) {
+        let shard_of = |key: u64| key as u16;
+        let ordinals = &mut self.ordinals;
+        let (flow, mix) = (self.plan.flow, &self.plan.mix);
+        out.extend(self.keys.keys.iter().map(|&key| {
+            let shard = shard_of(key);
+            let next = &mut ordinals[usize::from(shard)];
+            let ordinal = *next;
+            *next += 1;
+            let id = Identity {
+                flow,
+                shard,
+                bin,
+                ordinal,
+            };
+            Arrival {
+                due_ns: start_ns + (key >> SHARD_BITS),
+                shard,
+                event: mix.event(id),
+                ordinal,
+            }
+        }));
+        if self.keys.keys.len() < ordinals.len() {
+            for &key in &self.keys.keys {
+                ordinals[usize::from(shard_of(key))] = 0;
+            }
+        } else {
+            ordinals.fill(0);
+        }
+    }
+}
