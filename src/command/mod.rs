@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod exit;
 pub mod run;
 pub mod scenarios;
+pub mod schema;
 
 use std::io;
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             return run::run(args, &cli.output);
         }
         Command::Scenarios(args) => scenarios::scenarios(args, &mut out)?,
+        Command::Schema => schema::schema(&mut out)?,
         Command::Completions(args) => completions::completions(args, &mut out)?,
         Command::Clean(args) => {
             let options = client_options(&args.cluster)?;
