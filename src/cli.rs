@@ -67,8 +67,10 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Tell what run folders hold: pages, plots, tables
     Report(ReportArgs),
-    /// List the built-in scenarios, or print one to copy and edit
+    /// List the built-in scenarios, print one, or copy one to edit
     Scenarios(ScenariosArgs),
+    /// Print the JSON Schema of scenario files, for editors that complete them
+    Schema,
     /// List the topics and groups this tool left on a cluster, and delete them after asking
     Clean(CleanArgs),
     /// Print a script that completes commands in a shell
@@ -332,10 +334,17 @@ pub struct ScenariosArgs {
 /// What `scenarios` can do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ScenariosCommand {
-    /// Print one, to copy and edit
+    /// Print one
     Show {
         /// Its name
         name: String,
+    },
+    /// Copy one into a folder, with its event templates, to edit
+    Copy {
+        /// Its name
+        name: String,
+        /// The folder, which is made if it is not there; no file is overwritten
+        folder: PathBuf,
     },
 }
 

@@ -207,7 +207,6 @@ cases! {
 cases! {
     later_action: [("end", "[[«action»]]\nat = \"+90s\"\nrun = [\"x\"]")], ["`action` is not supported by this version yet"];
     later_watch: [("end", "[«watch»]\ngroups = [\"x\"]")], ["`watch` is not supported by this version yet"];
-    later_extends: [("top", "«extends» = \"storefront\"")], ["`extends` is not supported by this version yet"];
     later_drain: [("end", "[[slo]]\nmetric = «\"drain\"»\nconsume = \"reader\"\nbelow = \"5m\"")], ["the metric `drain` is not supported"];
     later_recovery: [("end", "[[slo]]\nmetric = «\"recovery\"»\nbelow = \"5m\"")], ["the metric `recovery` is not supported"];
     later_time_above: [("end", "[[slo]]\nmetric = «\"time_above\"»\nbelow = \"5m\"")], ["the metric `time_above` is not supported"];

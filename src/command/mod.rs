@@ -8,6 +8,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod scenarios;
+pub mod schema;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             report::report(args, &cli.output)?;
         }
         Command::Scenarios(args) => scenarios::scenarios(args, &mut out)?,
+        Command::Schema => schema::schema(&mut out)?,
         Command::Completions(args) => completions::completions(args, &mut out)?,
         Command::Clean(args) => {
             let options = client_options(&args.cluster)?;

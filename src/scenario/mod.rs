@@ -8,6 +8,7 @@ mod chain;
 mod check;
 mod counts;
 mod defects;
+mod extends;
 mod fake_kind;
 pub mod hash;
 mod journey;
@@ -33,7 +34,7 @@ pub use defects::{Defects, Delay, Oversized};
 pub use fake_kind::FakeKind;
 pub use journey::{Follow, HELD, Journey, Lag, Length, Next, State, Times};
 pub use overrides::Overrides;
-pub use presets::{PRESETS, Preset, Source};
+pub use presets::{PRESETS, Preset, SCHEMA, Source};
 pub use problem::{Place, Problem, ScenarioErrors, Severity, nearest};
 
 use text::{Findings, Texts};
@@ -59,19 +60,19 @@ pub fn time_of(text: &str) -> Option<Time> {
     check::time::preview(&texts, &root)
 }
 
-/// Reads a scenario, with what the command line changes, and checks all of it.
+/// Reads a scenario, with what it extends and what the command line changes, and checks all of it.
 ///
 /// # Errors
 /// All errors of the file and the overrides, each with its place.
 pub fn load(source: &Source, overrides: &Overrides) -> Result<Loaded, ScenarioErrors> {
     let mut texts = Texts::default();
-    let base = texts.add(&source.name(), source.text()?);
+    let chain = extends::Chain::gather(source, &mut texts)?;
     let edits = overrides.edits(&mut texts);
     let mut findings = Findings::new(&texts);
-    let mut root = text::parse(&mut findings, base);
+    let mut root = chain.tree(&mut findings);
     overrides::apply(&mut findings, &mut root, &edits);
     let effective = text::effective(&root);
-    let scenario = check::scenario(&mut findings, &root, source, effective);
+    let scenario = check::scenario(&mut findings, &root, &chain, effective);
     let (problems, warnings) = findings.finish();
     match scenario {
         Some(scenario) if problems.is_empty() => Ok(Loaded { scenario, warnings }),

@@ -1,4 +1,4 @@
-//! The texts a scenario comes from, the file and the flags that override it, laid end to end so that one range of bytes
+//! The texts a scenario comes from, the file, those it extends and the flags that override it, laid end to end so that one range of bytes
 //! names a place in any of them; and the tree parsed from them.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use super::problem::{Place, Problem, Severity};
 /// A range of bytes in [`Texts`].
 pub(super) type Span = Range<usize>;
 
-/// The file's text first, then those of the overrides.
+/// The file's text first, then those it extends, then those of the overrides.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     list: Vec<Text>,
@@ -66,7 +66,7 @@ impl Texts {
 pub(super) struct Findings<'t> {
     pub texts: &'t Texts,
     found: Vec<Finding>,
-    /// The file is not TOML: the tree has holes, and what seems to be missing may be there.
+    /// The file is not TOML, or what it extends is not there: the tree has holes, and what seems to be missing may be there.
     holes: bool,
     /// Spans whose bytes are never shown.
     secrets: Vec<Span>,
@@ -126,6 +126,11 @@ impl<'t> Findings<'t> {
         if let Some(last) = self.found.last_mut() {
             last.certain = true;
         }
+    }
+
+    /// Says that a part of the scenario is not there to be read.
+    pub fn has_holes(&mut self) {
+        self.holes = true;
     }
 
     fn add(&mut self, span: Span, severity: Severity, message: String) -> &mut Problem {

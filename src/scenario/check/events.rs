@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::super::presets::Source;
+use super::super::extends::Chain;
 use super::super::quantity::Size;
 use super::super::scalar::{Names, Text};
 use super::super::text::{Findings, Span};
@@ -52,7 +52,7 @@ pub(super) fn topics(findings: &mut Findings<'_>, tables: &[Table<wire::Topic>])
 /// Checks the events; `None` stands for one with errors.
 pub(super) fn events(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     tables: &Tables,
 ) -> Vec<Option<Event>> {
     tables
@@ -64,7 +64,7 @@ pub(super) fn events(
             let topic = need(findings, table, "topic", &wire.topic)
                 .and_then(|t| resolve(findings, "topic", &tables.topics, &t.get_ref().0, t.span()));
             let key = key(findings, wire.key.as_ref(), &tables.pools);
-            let value = value(findings, source, table, wire);
+            let value = value(findings, chain, table, wire);
             let mut headers = Vec::new();
             for (name, text) in wire.headers.iter().flat_map(|h| &h.0) {
                 let template = TemplateText {
@@ -117,7 +117,7 @@ fn key(
 
 fn value(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     table: &Table<wire::Event>,
     wire: &wire::Event,
 ) -> Option<Value> {
@@ -128,14 +128,14 @@ fn value(
             findings.error(value.span(), message).label = "one of the two".into();
             None
         }
-        (None, Some(value)) => made(findings, source, value, &table.what, whole),
-        (Some(name), None) => template(findings, source, &name.get_ref().0, name.span(), None),
+        (None, Some(value)) => made(findings, chain, value, &table.what, whole),
+        (Some(name), None) => template(findings, chain, &name.get_ref().0, name.span(), None),
         (None, None) if whole => {
             let name = format!("events/{}.json", table.name);
             let help = format!(
                 "without `template` or `value`, the template is `{name}` beside the scenario"
             );
-            template(findings, source, &name, table.span.clone(), Some(help))
+            template(findings, chain, &name, table.span.clone(), Some(help))
         }
         (None, None) => None,
     }
@@ -143,12 +143,12 @@ fn value(
 
 fn template(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     name: &str,
     span: Span,
     help: Option<String>,
 ) -> Option<Value> {
-    match source.file(name) {
+    match chain.file(&span, name) {
         Ok((name, text)) => Some(Value::Template(TemplateText { name, text })),
         Err(error) => {
             let problem = findings.error(span, error);
@@ -162,7 +162,7 @@ fn template(
 /// A value that is no template: `{ lines }` or `{ bytes, compressible }`.
 fn made(
     findings: &mut Findings<'_>,
-    source: &Source,
+    chain: &Chain,
     value: &Spanned<wire::Value>,
     what: &str,
     whole: bool,
@@ -174,7 +174,7 @@ fn made(
                 let message = format!("`compressible` is for `bytes`, not for `lines`, in {what}");
                 findings.error(compressible.span(), message);
             }
-            lines(findings, source, name)
+            lines(findings, chain, name)
         }
         (None, Some(bytes)) => {
             let Size(size) = *bytes.get_ref();
@@ -207,8 +207,8 @@ fn made(
     }
 }
 
-fn lines(findings: &mut Findings<'_>, source: &Source, name: &Spanned<Text>) -> Option<Value> {
-    let (shown, text) = match source.file(&name.get_ref().0) {
+fn lines(findings: &mut Findings<'_>, chain: &Chain, name: &Spanned<Text>) -> Option<Value> {
+    let (shown, text) = match chain.file(&name.span(), &name.get_ref().0) {
         Ok(file) => file,
         Err(error) => {
             findings.error(name.span(), error).label = "a file of records is expected there".into();

@@ -20,7 +20,7 @@ mod trace;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::presets::Source;
+use super::extends::Chain;
 use super::quantity::Count;
 use super::read::{Read, read, unknown_word};
 use super::scalar::Text;
@@ -39,8 +39,11 @@ const TOP: &[&str] = &[
     "consume", "slo", "abort",
 ];
 
+/// The word at the top of a file that is read before all others, and stands in no merged tree.
+const EXTENDS: &str = "extends";
+
 /// Words at the top that come later.
-const LATER: &[&str] = &["extends", "action", "watch"];
+const LATER: &[&str] = &["action", "watch"];
 
 /// The seed of a scenario that gives none.
 const SEED: u64 = 1;
@@ -96,7 +99,7 @@ struct Checked {
 pub(super) fn scenario(
     findings: &mut Findings<'_>,
     root: &DeTable<'_>,
-    source: &Source,
+    chain: &Chain,
     effective: String,
 ) -> Option<Scenario> {
     top_words(findings, root);
@@ -109,7 +112,7 @@ pub(super) fn scenario(
     let topics = events::topics(findings, &tables.topics);
     let setting = shapes::Setting {
         time: time.as_ref(),
-        source,
+        chain,
     };
     let checked = offered(findings, root, &tables, (setting, &load));
     let consumers = flows::consumers(findings, &tables.groups, &tables.topics);
@@ -122,7 +125,7 @@ pub(super) fn scenario(
     let slos = slos::slos(findings, root, &whole);
     let abort = abort(findings, root);
     let seed = one(findings, root, "seed").map_or(SEED, |r: Read<Count>| r.value.0);
-    let name = name(findings, root, source);
+    let name = name(findings, root, chain.source());
     let why = one(findings, root, "why").map_or_else(String::new, |r: Read<Text>| r.value.0);
     if findings.any_error() {
         return None;
@@ -131,7 +134,7 @@ pub(super) fn scenario(
         name,
         why,
         seed,
-        folder: source.folder(),
+        folder: chain.source().folder(),
         effective,
         time: time?,
         shards: load.shards,
@@ -156,7 +159,7 @@ fn offered(
     (setting, load): (shapes::Setting<'_>, &Load),
 ) -> Checked {
     let mut pools = pools::pools(findings, setting.time, &tables.pools);
-    let mut events = events::events(findings, setting.source, tables);
+    let mut events = events::events(findings, setting.chain, tables);
     let ground = journeys::Ground {
         root,
         events: &tables.events,
@@ -190,7 +193,10 @@ fn offered(
 fn top_words(findings: &mut Findings<'_>, root: &DeTable<'_>) {
     for (key, _) in root {
         let word = key.get_ref().as_ref();
-        if LATER.contains(&word) {
+        if word == EXTENDS {
+            let problem = findings.error(key.span(), "no flag can change `extends`");
+            problem.help = Some("write a file that extends the other scenario".into());
+        } else if LATER.contains(&word) {
             findings.later(key.span(), &format!("`{word}`"));
         } else if !TOP.contains(&word) {
             unknown_word(findings, key.span(), word, "the scenario", TOP);
@@ -329,7 +335,7 @@ fn check_lock(findings: &mut Findings<'_>, root: &DeTable<'_>, lock: &Spanned<Te
     }
 }
 
-fn name(findings: &mut Findings<'_>, root: &DeTable<'_>, source: &Source) -> String {
+fn name(findings: &mut Findings<'_>, root: &DeTable<'_>, source: &super::Source) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let given: Option<Read<Spanned<Text>>> = one(findings, root, "name");
     let Some(given) = given else {

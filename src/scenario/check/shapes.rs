@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::super::presets::Source;
+use super::super::extends::Chain;
 use super::super::quantity::{Lapse, Moment};
 use super::super::scalar::NonNegative;
 use super::super::text::Findings;
@@ -21,7 +21,7 @@ pub(super) struct Setting<'a> {
     /// `None` when `[time]` has errors.
     pub time: Option<&'a Time>,
     /// Where traces are found.
-    pub source: &'a Source,
+    pub chain: &'a Chain,
 }
 
 /// Checks one shape; without a time, as far as that goes. `None` after an error.

@@ -88,7 +88,10 @@ pub(super) fn trace_of(
             return None;
         }
     };
-    let (name, text) = match setting.source.file(&wire.file.get_ref().0) {
+    let (name, text) = match setting
+        .chain
+        .file(&wire.file.span(), &wire.file.get_ref().0)
+    {
         Ok(file) => file,
         Err(error) => {
             findings.error(wire.file.span(), error).label = "a CSV file is expected there".into();
