@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use highwater::scenario::{Abort, Arrivals, Defects, Fixes, Flow, Height, Scenario, Shape, Time};
+use highwater::scenario::{
+    Abort, Arrivals, Batch, Defects, Fixes, Flow, Height, Length, Periodic, Scenario, Shape, Time,
+    Times,
+};
 use highwater::schedule::{Bin, FlowSchedule, Shards};
 
 fn main() {
@@ -110,6 +113,81 @@ fn one_second_at_100k_per_s(bencher: Bencher, arrivals: &Arrivals) {
 #[divan::bench(args = KINDS)]
 fn one_second_at_1m_per_s(bencher: Bencher, arrivals: &Arrivals) {
     read(bencher, arrivals, 1e6, 1);
+}
+
+/// The kinds that say where an arrival comes from, or are drawn for a flow as a whole.
+const OTHERS: [&str; 6] = [
+    "bursty",
+    "batches of 10,000 within a minute",
+    "batches of 100 within a minute",
+    "one batch",
+    "devices, each 10 s",
+    "devices, each 10 s ± 3 s",
+];
+
+/// Arrivals of the kind, about so many a second.
+fn other(kind: &str, per_s: f64) -> Arrivals {
+    let batch = |size: f64, seconds: f64, at: &[f64]| {
+        Arrivals::Batch(Batch {
+            size: Times::Fixed(size),
+            within: Length {
+                seconds,
+                real: false,
+            },
+            at: at.to_vec(),
+            keeps: Vec::new(),
+        })
+    };
+    let devices = |jitter_s: u64| {
+        Arrivals::Periodic(Periodic {
+            devices: (per_s * 10.0) as u64,
+            pool: None,
+            every: Duration::from_secs(10),
+            jitter: Duration::from_secs(jitter_s),
+            aligned: false,
+        })
+    };
+    match kind {
+        "bursty" => Arrivals::Bursty { cv: 2.0 },
+        "batches of 10,000 within a minute" => batch(1e4, 60.0, &[]),
+        "batches of 100 within a minute" => batch(1e2, 60.0, &[]),
+        "one batch" => batch(per_s * 600.0, 600.0, &[0.0]),
+        "devices, each 10 s" => devices(0),
+        _ => devices(3),
+    }
+}
+
+/// Reads a second of the schedule in each iteration, one after the other: these kinds are made to be read forwards. A minute near the
+/// top of the wave, again and again.
+fn read_on(bencher: Bencher, kind: &str, per_s: f64) {
+    let schedule = schedule(&other(kind, per_s), per_s);
+    let mut cells = schedule.cells(Shards::all(256));
+    let mut out = Bin::default();
+    let mut count = 0;
+    for bin in 3000..3600 {
+        cells.bin(bin, &mut out);
+        count += out.arrivals.len();
+    }
+    let mut seconds = (0..60).cycle();
+    bencher
+        .counter(ItemsCount::new(count / 60))
+        .bench_local(|| {
+            let first = 3000 + seconds.next().unwrap_or(0) * 10;
+            for bin in first..first + 10 {
+                cells.bin(bin, &mut out);
+                black_box(&out);
+            }
+        });
+}
+
+#[divan::bench(args = OTHERS)]
+fn one_second_at_1k_per_s_of_other_kinds(bencher: Bencher, kind: &str) {
+    read_on(bencher, kind, 1e3);
+}
+
+#[divan::bench(args = OTHERS)]
+fn one_second_at_100k_per_s_of_other_kinds(bencher: Bencher, kind: &str) {
+    read_on(bencher, kind, 1e5);
 }
 
 /// One of four producers of a flow: what splitting a flow costs in all is four times this.

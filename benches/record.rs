@@ -6,7 +6,7 @@ use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use highwater::measure::Sample;
 use highwater::measure::histogram::{TotalHistogram, WindowHistogram};
 use highwater::measure::recorder::Recorder;
-use highwater::measure::shape::{FlowShape, RunShape, TopicShape};
+use highwater::measure::shape::{FlowShape, Model, RunShape, TopicShape};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -69,7 +69,7 @@ fn event_due_sent_acknowledged(bencher: Bencher) {
         flows: vec![FlowShape {
             name: "f".into(),
             events: vec![0, 1, 2],
-            unthrottled: false,
+            model: Model::Open,
         }],
         events: vec!["a".into(), "b".into(), "c".into()],
         topics: vec![TopicShape {

@@ -95,7 +95,12 @@ fn rendering_and_checking_allocate_nothing() {
             .find(|(name, _)| *name == stamp::HEADER)
             .map(|(_, value)| value);
         let key = rendered.key.clone().map(|key| &buffer[key]);
-        let checked = stamp::check(RUN, key, Some(&buffer[rendered.value.clone()]), header);
+        let checked = stamp::check(
+            RUN,
+            key,
+            Some(&buffer[rendered.value.clone().expect("a value")]),
+            header,
+        );
         ours += u32::from(matches!(checked, stamp::Checked::Ours(stamp) if stamp.id == id));
     }
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;

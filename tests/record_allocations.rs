@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use highwater::measure::Sample;
 use highwater::measure::consumer_recorder::{ConsumerRecorder, Received};
 use highwater::measure::recorder::Recorder;
-use highwater::measure::shape::{FlowShape, RunShape, TopicShape};
+use highwater::measure::shape::{FlowShape, Model, RunShape, TopicShape};
 
 struct Counting;
 
@@ -71,7 +71,7 @@ fn a_warm_recorder_allocates_nothing_per_event() {
         flows: vec![FlowShape {
             name: "f".into(),
             events: vec![0, 1],
-            unthrottled: false,
+            model: Model::Open,
         }],
         events: vec!["a".into(), "b".into()],
         topics: vec![TopicShape {

@@ -205,25 +205,203 @@ cases! {
 }
 
 cases! {
-    later_journey: [("end", "[«journey».shopper]\nstart = \"view\"")], ["`journey` is not supported by this version yet"];
     later_action: [("end", "[[«action»]]\nat = \"+90s\"\nrun = [\"x\"]")], ["`action` is not supported by this version yet"];
     later_watch: [("end", "[«watch»]\ngroups = [\"x\"]")], ["`watch` is not supported by this version yet"];
-    later_history: [("time", "history = «\"60s\"»")], ["`history` is not supported by this version yet"];
-    later_pool_of: [("pool", "of = «\"product\"»")], ["`of` is not supported by this version yet"];
-    later_pool_flash: [("pool", "flash = «{ id = 1, share = 0.5, at = \"12:00\", for = \"1m\" }»")], ["`flash` is not supported by this version yet"];
-    later_batch: [("flow", "mean = \"1/s\"\narrivals = { batch = «{ size = 5 }» }")], ["`batch` is not supported by this version yet"];
-    later_bursty: [("flow", "mean = \"1/s\"\narrivals = { bursty = «{ cv = 5 }» }")], ["`bursty` is not supported by this version yet"];
-    later_periodic: [("flow", "mean = \"1/s\"\narrivals = { periodic = «{ devices = 5, every = \"1s\" }» }")], ["`periodic` is not supported by this version yet"];
-    later_closed: [("flow", "mean = \"1/s\"\narrivals = { closed = «{ users = 5 }» }")], ["`closed` is not supported by this version yet"];
-    later_trace: [("flow", "mean = \"1/s\"\nshape = [ { trace = «{ file = \"x.csv\" }» } ]")], ["`trace` is not supported by this version yet"];
-    later_flow_defects: [("flow", "mean = \"1/s\"\ndefects = «{ late = { share = 0.1, by = \"1s\" } }»")], ["`defects` is not supported by this version yet"];
-    later_event_defects: [("event", "defects = «{ duplicate = { share = 0.1 } }»")], ["`defects` is not supported by this version yet"];
-    later_flow_journey: [("flow", "mean = \"1/s\"\njourney = «\"shopper\"»")], ["`journey` is not supported by this version yet"];
-    later_session_key: [("event", "key = «\"session\"»")], ["the key `session` (journeys) is not supported by this version yet"];
-    later_device_key: [("event", "key = [\"merchant\", «\"device\"»]")], ["the key `device`"];
     later_drain: [("end", "[[slo]]\nmetric = «\"drain\"»\nconsume = \"reader\"\nbelow = \"5m\"")], ["the metric `drain` is not supported"];
     later_recovery: [("end", "[[slo]]\nmetric = «\"recovery\"»\nbelow = \"5m\"")], ["the metric `recovery` is not supported"];
     later_time_above: [("end", "[[slo]]\nmetric = «\"time_above\"»\nbelow = \"5m\"")], ["the metric `time_above` is not supported"];
+}
+
+// Time, pools, keys and stamps.
+cases! {
+    history_beyond_reason: [("time", "history = «\"25h\"»")], ["the history is too long", "at most 1d"];
+    pool_of_nothing: [("pool", "of = «\"shop\"»")], ["there is no pool `shop`"];
+    pool_of_itself: [("pool", "of = «\"merchant\"»")], ["merchant of merchant"];
+    pools_of_one_another: [("pool", "of = «\"b\"»\n[pool.a]\ncount = 1\nof = \"merchant\"\n[pool.b]\ncount = 1\nof = \"a\"")], ["merchant of b of a of merchant"];
+    flash_of_an_id_beyond: [("pool", "flash = { id = «101», share = 0.5, at = \"+1m\", for = \"1m\" }")], ["101 is impossible for the id of a flash", "from 1 to 100"];
+    flash_of_no_share: [("pool", "flash = { id = 1, share = «0», at = \"+1m\", for = \"1m\" }")], ["takes no share"];
+    flash_of_a_percentage: [("pool", "flash = { id = 1, share = «70», at = \"+1m\", for = \"1m\" }")], ["share from 0 to 1"];
+    flash_after_the_span: [("pool", "flash = { id = 1, share = 0.5, at = «\"12:00\"», for = \"1m\" }")], ["the span is over by then"];
+    flash_without_a_length: [("pool", "flash = «{ id = 1, share = 0.5, at = \"+1m\" }»")], ["`for` is missing"];
+    flash_of_no_length: [("pool", "flash = { id = 1, share = 0.5, at = \"+1m\", for = «\"0s\"» }")], ["`for` must be above 0"];
+    session_without_a_journey: [("event", "key = «\"session\"»")], ["[flow.shop] has no journey", "no session to make a key of"];
+    device_without_devices: [("event", "key = [\"merchant\", «\"device\"»]")], ["[flow.shop] is not periodic", "no device"];
+    tombstone_without_a_key: [("event", "defects = { tombstone = «{ share = 0.1 }» }")], ["[event.placed] has no key"];
+    tombstone_of_a_flow_without_a_key: [("flow", "mean = \"1/s\"\ndefects = { tombstone = «{ share = 0.1 }» }")], ["[event.placed] has no key"];
+    tombstone_with_a_stamp_inside: [("event", "key = \"merchant\"\nstamp = «\"payload\"»\ndefects = { tombstone = { share = 0.1 } }")], ["no value to hold a stamp", "\"header\" or \"none\""];
+    late_by_nothing: [("event", "defects = { late = { share = 0.1, by = «\"0s\"» } }")], ["late by nothing"];
+    late_without_a_time: [("event", "defects = { late = «{ share = 0.1 }» }")], ["`by` is missing"];
+    unknown_defect: [("event", "defects = { «dupliacte» = { share = 0.1 } }")], ["did you mean `duplicate`?"];
+    defect_beyond_one: [("flow", "mean = \"1/s\"\ndefects = { duplicate = { share = «1.1» } }")], ["share from 0 to 1"];
+    oversized_beyond_reason: [("event", "defects = { oversized = { share = 0.1, size = «\"1GB\"» } }")], ["an event of 1GB is impossible", "at most 100MB"];
+    duplicates_without_a_schedule: [("flow", "arrivals = \"unthrottled\"\ndefects = { duplicate = «{ share = 0.1 }» }")], ["no instant at which a second one would be due"];
+}
+
+// Arrivals, and what each kind takes.
+cases! {
+    bursty_without_a_word: [("flow", "mean = \"1/s\"\narrivals = «\"bursty\"»")], ["`bursty` needs its settings", "{ bursty = ... }"];
+    bursty_of_nothing: [("flow", "mean = \"1/s\"\narrivals = { bursty = { cv = «0» } }")], ["a number above 0"];
+    batch_of_nothing: [("flow", "mean = \"1/s\"\narrivals = { batch = { size = «0», within = \"1m\" } }")], ["a whole number above 0"];
+    batch_without_a_size: [("flow", "mean = \"1/s\"\narrivals = { batch = «{ within = \"1m\" }» }")], ["`size` is missing"];
+    batch_within_nothing: [("flow", "mean = \"1/s\"\narrivals = { batch = { size = 5, within = «\"0s\"» } }")], ["`within` must be above 0"];
+    batch_at_no_time: [("flow", "arrivals = { batch = { size = 5, within = \"1m\", at = «[]» } }")], ["`at` names no time", "begin at random"];
+    batch_after_the_span: [("flow", "arrivals = { batch = { size = 5, within = \"1m\", at = [\"+1m\", «\"02:00\"»] } }")], ["the span is over by then"];
+    batch_of_a_pool_not_there: [("flow", "mean = \"1/s\"\narrivals = { batch = { size = 5, within = \"1m\", keeps = «\"merchnt\"» } }")], ["did you mean `merchant`?"];
+    batch_at_times_with_a_height: [("flow", "mean = «\"1/s\"»\narrivals = { batch = { size = 5, within = \"1m\", at = [\"+1m\"] } }")], ["`mean` beside batches with `at`"];
+    batch_at_times_with_a_shape: [("flow", "shape = «[]»\narrivals = { batch = { size = 5, within = \"1m\", at = [\"+1m\"] } }")], ["`shape` beside batches with `at`"];
+    batch_at_random_without_a_height: [("end", "[flow.«two»]\nevent = \"placed\"\narrivals = { batch = { size = 5, within = \"1m\" } }")], ["no height in [flow.two]"];
+    sizes_of_an_unknown_law: [("flow", "mean = \"1/s\"\narrivals = { batch = { size = { «lognorm» = { median = 5, sigma = 1 } }, within = \"1m\" } }")], ["did you mean `lognormal`?"];
+    no_devices: [("flow", "arrivals = { periodic = { devices = «0», every = \"1s\" } }")], ["0 is impossible for devices"];
+    devices_of_a_pool_not_there: [("flow", "arrivals = { periodic = { devices = «\"robot\"», every = \"1s\" } }")], ["there is no pool `robot`"];
+    devices_without_a_period: [("flow", "arrivals = { periodic = «{ devices = 5 }» }")], ["`every` is missing"];
+    devices_that_overtake_themselves: [("flow", "arrivals = { periodic = { devices = 5, every = \"10s\", jitter = «\"6s\"» } }")], ["could overtake", "at most half of `every`: 5s"];
+    devices_with_a_height: [("flow", "peak = «\"1/s\"»\narrivals = { periodic = { devices = 5, every = \"1s\" } }")], ["`peak` beside periodic arrivals"];
+    devices_in_an_unknown_phase: [("flow", "arrivals = { periodic = { devices = 5, every = \"1s\", phase = «\"alinged\"» } }")], ["did you mean `aligned`?"];
+    devices_switched_on_twice: [("flow", "shape = [ «{ ramp = { from = 0.5, to = 2 } }» ]\narrivals = { periodic = { devices = 5, every = \"1s\" } }")], ["a share of 2 of the devices", "from 0 to 1"];
+    noise_on_devices: [("flow", "spikes = [ «{ noise = { cv = 0.1, every = \"1m\" } }» ]\narrivals = { periodic = { devices = 5, every = \"1s\" } }")], ["noise on a share of the devices"];
+    no_users: [("flow", "arrivals = { closed = { users = «0» } }")], ["impossible for users"];
+    users_with_a_total: [("flow", "total = «5»\narrivals = { closed = { users = 5 } }")], ["`total` beside closed arrivals"];
+    users_who_think_until_tomorrow: [("flow", "arrivals = { closed = { users = 5, think = «{ at = \"12:00\" }» } }")], ["until a clock time"];
+    response_of_the_closed: [("flow", "arrivals = { closed = { users = 5 } }"), ("end", "[[slo]]\nmetric = «\"response\"»\nquantile = 0.9\nbelow = \"1s\"")], ["[flow.shop] is closed", "judge `service`"];
+}
+
+/// A journey and its flow, into which cases put their errors.
+const JOURNEY: &str = r#"
+[event.paid]
+topic = "orders"
+value = { bytes = "300B" }
+[journey.shopper]
+start = "view"
+<journey>
+[journey.shopper.state.view]
+<view>
+[journey.shopper.state.order]
+<order>
+[[journey.shopper.follow]]
+<follow>
+[flow.two]
+<two>
+"#;
+
+/// The base with a journey, and a case's words in its places.
+fn with_journey(places: &[(&str, &str)]) -> String {
+    let mut text = JOURNEY.to_owned();
+    for (place, words) in places {
+        assert!(text.contains(&format!("<{place}>")), "{place}");
+        text = text.replace(&format!("<{place}>"), words);
+    }
+    for (place, words) in [
+        ("journey", ""),
+        ("view", "emits = \"placed\"\nnext = { order = 0.5 }"),
+        ("order", "emits = \"placed\""),
+        ("follow", "on = \"placed\"\nemits = \"paid\""),
+        ("two", "journey = \"shopper\"\nmean = \"1/s\""),
+    ] {
+        text = text.replace(&format!("<{place}>"), words);
+    }
+    base(&[("end", &text)])
+}
+
+macro_rules! journeys {
+    ($($name:ident: [$(($place:literal, $words:literal)),*], [$($says:literal),+];)+) => {$(
+        #[test]
+        fn $name() {
+            one_error(&with_journey(&[$(($place, $words)),*]), &[$($says),+]);
+        }
+    )+};
+}
+
+#[test]
+fn the_journey_of_the_cases_is_right() {
+    let loaded = load_text(&with_journey(&[]), &Overrides::default());
+    let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.warnings, []);
+}
+
+journeys! {
+    unknown_word_in_a_journey: [("journey", "«at_mots» = 5")], ["unknown word `at_mots` in [journey.shopper]", "did you mean `at_most`?"];
+    unknown_word_in_a_state: [("view", "«emit» = \"placed\"")], ["did you mean `emits`?"];
+    unknown_word_in_a_follow_up: [("follow", "on = \"placed\"\nemits = \"paid\"\n«afer» = \"1s\"")], ["did you mean `after`?"];
+    unknown_state: [("view", "emits = \"placed\"\nnext = { «ordr» = 0.5 }")], ["[journey.shopper] has no state `ordr`", "did you mean `order`?"];
+    unknown_start_of_a_flow: [("two", "journey = \"shopper\"\nmean = \"1/s\"\nstart = «\"veiw\"»")], ["did you mean `view`?"];
+    unknown_event_of_a_state: [("order", "emits = [\"placed\", «\"payed\"»]")], ["there is no event `payed`", "did you mean `paid`?"];
+    unknown_pool_kept: [("journey", "keeps = «\"marchant\"»")], ["there is no pool `marchant`", "did you mean `merchant`?"];
+    unknown_pool_kept_on: [("order", "emits = \"placed\"\nkeep_on = [«\"x\"»]")], ["there is no pool `x`"];
+    unknown_journey: [("two", "journey = «\"shoper\"»\nmean = \"1/s\"")], ["there is no journey `shoper`", "did you mean `shopper`?"];
+    start_without_a_journey: [("two", "event = \"placed\"\nmean = \"1/s\"\nstart = «\"view\"»")], ["`start` without a journey"];
+    journey_beside_event: [("two", "event = \"placed\"\nmean = \"1/s\"\njourney = «\"shopper\"»")], ["`journey` beside `event`"];
+    state_that_is_too_likely: [("view", "emits = \"placed\"\nnext = «{ order = 0.6, view = 0.5 }»")], ["add up to 1.1 in state `view`", "what is left ends the journey"];
+    way_that_is_too_likely: [("view", "emits = \"placed\"\nnext = { order = «50» }")], ["a probability from 0 to 1, found 50"];
+    way_without_a_probability: [("view", "emits = \"placed\"\nnext = { order = «{ after = \"2m\" }» }")], ["`p` is missing"];
+    way_of_a_word: [("view", "emits = \"placed\"\nnext = { order = «\"often\"» }")], ["expected a probability, as in 0.3"];
+    follow_up_that_is_too_likely: [("follow", "on = \"placed\"\nemits = \"paid\"\np = «97»")], ["share from 0 to 1"];
+    follow_up_on_nothing: [("view", "emits = []\nnext = { order = 0.5 }"), ("order", ""), ("follow", "on = «\"placed\"»\nemits = \"paid\"")], ["never sends `placed`", "nothing can follow it"];
+    follow_up_of_an_unknown_event: [("follow", "on = «\"plaecd\"»\nemits = \"paid\"")], ["did you mean `placed`?"];
+    follow_ups_in_a_circle: [("follow", "on = \"placed\"\nemits = \"paid\"\n[[journey.shopper.follow]]\non = «\"paid\"»\nemits = \"placed\"")], ["never end: `paid` -> `placed` -> `paid`", "a smaller `p`"];
+    follow_ups_that_breed: [("follow", "on = \"placed\"\nemits = \"paid\"\n[[journey.shopper.follow]]\non = «\"paid\"»\nemits = \"paid\"\np = 0.5\ntimes = 2")], ["never end: `paid` -> `paid`"];
+    chain_cut_off: [("journey", "at_most = «50»"), ("view", "emits = \"placed\"\nnext = { view = 0.97 }"), ("order", "emits = \"placed\"\nnext = { view = 0.97 }"), ("two", "journey = \"shopper\"\nmean = \"1/s\"\nstart = \"order\"")], ["would be cut off after 50 events", "in the state `view`"];
+    at_most_beyond_reason: [("journey", "at_most = «\"2M\"»")], ["impossible for the events of a journey", "from 1 to 1M"];
+    times_of_a_fraction: [("order", "emits = \"placed\"\ntimes = «2.5»")], ["a whole number above 0, found 2.5"];
+    times_of_nothing: [("order", "emits = \"placed\"\ntimes = «0»")], ["a whole number above 0"];
+    law_of_two_words: [("order", "emits = \"placed\"\ntimes = «{ exponential = 3, uniform = [1, 2] }»")], ["one of `uniform`, `exponential`"];
+    lag_without_a_unit: [("follow", "on = \"placed\"\nemits = \"paid\"\nafter = «5»")], ["a time needs its unit: \"5s\""];
+    lag_of_nonsense: [("follow", "on = \"placed\"\nemits = \"paid\"\nafter = «\"soon\"»")], ["`soon` is not a time"];
+    lag_upside_down: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ uniform = [\"5m\", \"1m\"] }»")], ["must not be above the second"];
+    lag_of_two_clocks: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ uniform = [\"1s real\", \"5s\"] }»")], ["one of these times is real"];
+    lag_of_no_length: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ exponential = \"0s\" }»")], ["`exponential` must be above 0"];
+    lag_cut_off_below_its_median: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ lognormal = { median = \"5m\", sigma = 1, max = \"1m\" } }»")], ["`max` is below the median"];
+    lag_without_a_spread: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = { lognormal = «{ median = \"5m\" }» }")], ["`sigma` is missing"];
+    lag_of_no_law: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = { «normal» = { mean = \"5m\" } }")], ["did you mean `lognormal`?"];
+    within_without_at: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ within = \"4h\" }»")], ["`within` stands beside `at`"];
+    at_no_clock_time: [("view", "emits = \"placed\"\nnext = { order = 0.5 }\nafter = «{ at = \"+5m\" }»")], ["`at` is a clock time here"];
+    journeys_of_devices: [("two", "journey = \"shopper\"\narrivals = «{ periodic = { devices = 5, every = \"1s\" } }»")], ["a journey can't begin with periodic arrivals"];
+    journeys_without_a_pace: [("two", "journey = \"shopper\"\narrivals = «\"unthrottled\"»")], ["a journey can't begin with unthrottled arrivals"];
+    height_of_an_event_the_journey_lacks: [("follow", "on = \"placed\"\nemits = \"placed\"\np = 0.1"), ("two", "journey = \"shopper\"\nmean = \"1/s\"\nof = «\"paid\"»")], ["does not send `paid`", "it sends: placed"];
+}
+
+#[test]
+fn a_journey_without_an_end() {
+    let text = with_journey(&[
+        (
+            "view",
+            "emits = \"placed\"\nnext = { order = 0.4, view = 0.6 }",
+        ),
+        ("order", "emits = \"placed\"\nnext = { view = 1 }"),
+    ]);
+    one_error(
+        &text.replace("state.view]", "state.«view»]"),
+        &[
+            "[journey.shopper] never ends: `view` -> `order` -> `view`",
+            "no way out from here",
+        ],
+    );
+}
+
+#[test]
+fn more_pools_kept_on_than_a_step_remembers() {
+    let pools: String = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| format!("[pool.{name}]\ncount = 5\n"))
+        .collect();
+    let text = with_journey(&[(
+        "order",
+        "emits = \"placed\"\nkeep_on = «[\"a\", \"b\", \"c\", \"d\"]»",
+    )]);
+    one_error(
+        &format!("{text}{pools}"),
+        &["keeps 4 pools on", "at most 3"],
+    );
+}
+
+#[test]
+fn journeys_without_states_or_events() {
+    one_error(
+        &base(&[("end", "[journey.«empty»]\nstart = \"x\"")]),
+        &["[journey.empty] has no states"],
+    );
+    let silent = "[journey.silent]\nstart = \"x\"\n[journey.silent.state.x]\n\
+        [flow.two]\njourney = «\"silent\"»\nmean = \"1/s\"";
+    one_error(&base(&[("end", silent)]), &["send no event"]);
 }
 
 #[test]
@@ -304,27 +482,6 @@ fn secrets_are_refused_and_never_shown() {
     }
     let reference = base(&[("end", "[client]\nsasl.password = \"${env:SECRET}\"")]);
     assert!(load_text(&reference, &Overrides::default()).is_ok());
-}
-
-#[test]
-fn blanks_of_later_versions_are_marked_in_the_template() {
-    let text = base(&[(
-        "end",
-        "[event.two]\ntopic = \"orders\"\ntemplate = \"events/session.json\"",
-    )]);
-    let errors = load_text(&text, &Overrides::default()).unwrap_err();
-    let place = errors.problems[0].place.as_ref().unwrap();
-    assert!(
-        place.file.ends_with("events/session.json"),
-        "{}",
-        place.file
-    );
-    assert_eq!((place.line, place.column), (1, 27));
-    assert!(
-        errors
-            .to_string()
-            .contains("`{{session}}` (journeys) is not supported")
-    );
 }
 
 /// The one error of the base with these flags.
@@ -489,16 +646,26 @@ fn an_empty_file_says_what_is_missing() {
     );
 }
 
-fn storefront() -> &'static str {
-    Preset::named("storefront").expect("it is built in").text
+/// Whole scenarios, and the folders of their events.
+fn wholes() -> [(&'static str, &'static str); 2] {
+    [
+        (
+            Preset::named("storefront").expect("it is built in").text,
+            "scenarios",
+        ),
+        (
+            include_str!("fixtures/language/peak-day.toml"),
+            "tests/fixtures/language",
+        ),
+    ]
 }
 
-/// Loads a text in the folder of the presets; whatever comes out must be complete and printable.
-fn survive(text: &str) {
+/// Loads a text in a folder; whatever comes out must be complete and printable.
+fn survive(text: &str, folder: &str) {
     let source = Source::Text {
         name: "mutated.toml".into(),
         text: text.into(),
-        folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios"),
+        folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder),
     };
     match load(&source, &Overrides::default()) {
         Ok(loaded) => assert!(!loaded.scenario.flows.is_empty()),
@@ -519,28 +686,30 @@ proptest! {
 
     #[test]
     fn whatever_is_typed_into_a_scenario_never_panics(
+        whole in prop::sample::select(wholes().to_vec()),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..30, "[\\PC\n]{0,8}"), 1..4),
     ) {
-        let mut text: Vec<char> = storefront().chars().collect();
+        let mut text: Vec<char> = whole.0.chars().collect();
         for (at, cut, insert) in edits {
             let at = at.index(text.len());
             let end = (at + cut).min(text.len());
             text.splice(at..end, insert.chars());
         }
-        survive(&text.into_iter().collect::<String>());
+        survive(&text.into_iter().collect::<String>(), whole.1);
     }
 
     #[test]
     fn words_in_wrong_places_never_panic(
+        whole in prop::sample::select(wholes().to_vec()),
         swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4),
-        value in prop::sample::select(vec!["-1", "0", "1e308", "nan", "inf", "\"\"", "[]", "{}", "true", "[[]]", "1979-05-27", "99999999999999999999", "\"9999999999999h\"", "\"+500000h\""]),
+        value in prop::sample::select(vec!["-1", "0", "1e308", "nan", "inf", "\"\"", "[]", "{}", "true", "[[]]", "1979-05-27", "1", "{ p = 1 }", "{ exponential = \"1ns\" }", "1_000_000", "99999999999999999999", "\"9999999999999h\"", "\"+500000h\""]),
     ) {
-        let words: Vec<&str> = storefront().split_inclusive([' ', '\n', ',']).collect();
+        let words: Vec<&str> = whole.0.split_inclusive([' ', '\n', ',']).collect();
         let mut text = words.clone();
         for (i, (from, to)) in swaps.iter().enumerate() {
             let to = to.index(text.len());
             text[to] = if i == 0 { value } else { words[from.index(words.len())] };
         }
-        survive(&text.concat());
+        survive(&text.concat(), whole.1);
     }
 }

@@ -186,32 +186,41 @@ impl Asked {
 
 impl Gathered {
     fn flow(&mut self, metric: Metric, flow: &FlowLine) {
+        // What is oversized on purpose may be refused.
+        let minus = |count: u64| count.saturating_sub(flow.refused);
         match metric {
             Metric::Response => {
-                let beyond = flow.planned.saturating_sub(flow.acknowledged);
+                let beyond = flow
+                    .planned
+                    .saturating_sub(flow.acknowledged + flow.refused);
                 self.times(flow.response.as_ref(), beyond);
             }
             Metric::Service => {
                 self.times(
                     Some(&flow.service),
-                    flow.sent.saturating_sub(flow.acknowledged),
+                    flow.sent.saturating_sub(flow.acknowledged + flow.refused),
                 );
             }
             Metric::SendDelay => {
                 let beyond = flow.planned.saturating_sub(flow.sent);
                 self.times(flow.send_delay.as_ref(), beyond);
             }
-            Metric::Failed => self.share(flow.failed, flow.sent),
-            Metric::Achieved => self.share(flow.during.acknowledged, flow.planned),
+            Metric::Failed => self.share(minus(flow.failed), minus(flow.sent)),
+            Metric::Achieved => {
+                self.share(flow.during.acknowledged, minus(flow.planned));
+            }
             _ => {}
         }
     }
 
     fn event(&mut self, metric: Metric, event: &EventLine) {
-        let unanswered = event.failed + event.unresolved;
+        let failed = event.failed.saturating_sub(event.refused);
+        let unanswered = failed + event.unresolved;
         match metric {
             Metric::Response => self.times(Some(&event.response), unanswered),
-            Metric::Failed => self.share(event.failed, event.acknowledged + unanswered),
+            Metric::Failed => {
+                self.share(failed, event.acknowledged + unanswered);
+            }
             _ => {}
         }
     }

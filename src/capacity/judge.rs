@@ -177,6 +177,7 @@ impl Findings<'_> {
 fn of_flow(question: &Question, flow: &FlowResult) -> Option<Figure> {
     let warm = flow.warm.as_ref().filter(|_| !question.all);
     let account = warm.map_or(&flow.account, |warm| &warm.account);
+    let refused = warm.map_or(flow.refused, |warm| warm.refused);
     let (response, service, send_delay) = match warm {
         Some(warm) => (&warm.response, &warm.service, &warm.send_delay),
         None => (&flow.response, &flow.service, &flow.send_delay),
@@ -187,7 +188,14 @@ fn of_flow(question: &Question, flow: &FlowResult) -> Option<Figure> {
         Metric::Response => Some(figure(response.as_ref())),
         Metric::Service => Some(figure(Some(service))),
         Metric::SendDelay => Some(figure(send_delay.as_ref())),
-        Metric::Failed => Some(ratio(question, (account.failed, account.sent))),
+        // What is oversized on purpose may be refused.
+        Metric::Failed => {
+            let minus = |count: u64| count.saturating_sub(refused);
+            Some(ratio(
+                question,
+                (minus(account.failed), minus(account.sent)),
+            ))
+        }
         _ => None,
     }
 }

@@ -20,12 +20,8 @@ pub(super) struct Entry {
 impl Entry {
     /// The instant its times count from. Without a schedule nothing is due: the time from the actual send is all there is.
     #[inline]
-    pub(super) fn timed_from(&self, unthrottled: bool) -> u64 {
-        if unthrottled {
-            self.sent_ns
-        } else {
-            self.due_ns
-        }
+    pub(super) fn timed_from(&self, has_due: bool) -> u64 {
+        if has_due { self.due_ns } else { self.sent_ns }
     }
 }
 

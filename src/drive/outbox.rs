@@ -167,7 +167,7 @@ mod tests {
             topic: 0,
             partition,
             key: None,
-            value: 0..0,
+            value: Some(0..0),
             headers: 0..0,
         }
     }

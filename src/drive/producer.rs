@@ -79,6 +79,8 @@ pub(super) struct ProducerParts {
     pub(super) partitions: Vec<u32>,
     /// By event, whether its records can be told from others: only those take part in the ledger.
     pub(super) stamped: Vec<bool>,
+    /// By event, the bytes from which on a value may be refused for its size; `None`: none is oversized on purpose.
+    pub(super) oversized: Vec<Option<usize>>,
     pub(super) reports: Sender<Report>,
     pub(super) news: Sender<ProducerNews>,
 }
@@ -124,10 +126,10 @@ impl<C: Clock> ProducerLoop<C> {
     pub(super) fn run(mut self, end_ns: u64, settle_ns: u64) -> ProducerReport {
         let give_up_ns = end_ns + settle_ns;
         // Without a schedule nothing is late: what the end of the load finds waiting was never part of it.
-        let offer_until_ns = if self.parts.source.is_unthrottled() {
-            end_ns
-        } else {
+        let offer_until_ns = if self.parts.source.has_due() {
             give_up_ns
+        } else {
+            end_ns
         };
         let stopped_ns = self.offer_load(offer_until_ns);
         let load_end_ns = stopped_ns.unwrap_or(end_ns).min(end_ns);
@@ -183,7 +185,7 @@ impl<C: Clock> ProducerLoop<C> {
             recorder,
             ..
         } = &mut self.parts;
-        let unthrottled = source.is_unthrottled();
+        let has_due = source.has_due();
         let mut opened = |bin: u32, arrivals: &[Arrival]| {
             if let Some(ledger) = ledger.as_mut() {
                 ledger.open_bin(bin, arrivals);
@@ -194,8 +196,14 @@ impl<C: Clock> ProducerLoop<C> {
                 return;
             };
             let Due { id, due_ns, .. } = due;
-            let rendered =
-                renderer.render(due.event, id, due_ns, &due.origin, self.outbox.buffer());
+            let rendered = renderer.render_copy(
+                due.event,
+                id,
+                due.original,
+                due_ns,
+                &due.origin,
+                self.outbox.buffer(),
+            );
             let key_bytes = rendered.key.as_ref().map_or(0, |key| key.len() as u32);
             let token = self.in_flight.insert(Entry {
                 id,
@@ -205,9 +213,12 @@ impl<C: Clock> ProducerLoop<C> {
                 topic: rendered.topic,
                 partition: rendered.partition,
                 key_bytes,
-                value_bytes: rendered.value.len() as u32,
+                value_bytes: rendered
+                    .value
+                    .as_ref()
+                    .map_or(0, |value| value.len() as u32),
             });
-            if !unthrottled {
+            if has_due {
                 recorder.due(due_ns);
             }
             self.outbox.push(rendered, token);
@@ -219,7 +230,7 @@ impl<C: Clock> ProducerLoop<C> {
         if self.outbox.len() == 0 {
             return true;
         }
-        let unthrottled = self.parts.source.is_unthrottled();
+        let has_due = self.parts.source.has_due();
         let (clock, start) = (&self.clock, self.start);
         let (in_flight, recorder) = (&mut self.in_flight, &mut self.parts.recorder);
         self.outbox.flush(
@@ -227,11 +238,11 @@ impl<C: Clock> ProducerLoop<C> {
             || clock.now().since(start),
             |token, sent_ns| {
                 let entry = in_flight.mark_sent(token, sent_ns);
-                if unthrottled {
+                if has_due {
+                    recorder.sent(entry.due_ns, sent_ns);
+                } else {
                     recorder.due(sent_ns);
                     recorder.sent(sent_ns, sent_ns);
-                } else {
-                    recorder.sent(entry.due_ns, sent_ns);
                 }
             },
         )
@@ -249,13 +260,14 @@ impl<C: Clock> ProducerLoop<C> {
     /// Files every acknowledgement that has come in.
     fn take_acks(&mut self) {
         self.parts.client.poll(&mut self.acks);
-        let unthrottled = self.parts.source.is_unthrottled();
+        let has_due = self.parts.source.has_due();
         let mut acks = std::mem::take(&mut self.acks);
         for ack in acks.drain(..) {
             let entry = self.in_flight.remove(ack.token);
             let acked_ns = ack.at.since(self.start);
-            let due_ns = entry.timed_from(unthrottled);
+            let due_ns = entry.timed_from(has_due);
             self.file(&entry, due_ns, acked_ns, ack.outcome);
+            self.parts.source.answered(acked_ns);
         }
         self.acks = acks;
         if let Some(ledger) = &mut self.parts.ledger {
@@ -297,6 +309,12 @@ impl<C: Clock> ProducerLoop<C> {
             ),
             Outcome::Failed(failure) => {
                 recorder.failed(entry.event, due_ns, acked_ns, failure);
+                let from = self.parts.oversized[usize::from(entry.event)];
+                if from.is_some_and(|from| entry.value_bytes as usize >= from)
+                    && self.parts.client.is_too_large(failure)
+                {
+                    recorder.refused(entry.event, due_ns);
+                }
                 if !self.failures.contains(&failure) {
                     self.failures.push(failure);
                 }
@@ -339,16 +357,16 @@ impl<C: Clock> ProducerLoop<C> {
     /// Files what the client has not even given back after a purge: an account closes, whatever the client does.
     fn give_up(&mut self) {
         let now_ns = self.now_ns();
-        let unthrottled = self.parts.source.is_unthrottled();
+        let has_due = self.parts.source.has_due();
         for entry in self.in_flight.drain() {
-            let due_ns = entry.timed_from(unthrottled);
+            let due_ns = entry.timed_from(has_due);
             self.file(&entry, due_ns, now_ns, Outcome::Unresolved);
         }
     }
 
     /// Counts what was due by `stopped_ns` and never handed over; nothing comes due after this.
     fn count_unsent(&mut self, stopped_ns: u64) {
-        let unthrottled = self.parts.source.is_unthrottled();
+        let has_due = self.parts.source.has_due();
         let ProducerParts {
             source,
             ledger,
@@ -358,7 +376,7 @@ impl<C: Clock> ProducerLoop<C> {
         let in_flight = &mut self.in_flight;
         self.outbox.abandon(|token| {
             let entry = in_flight.remove(token);
-            if !unthrottled {
+            if has_due {
                 recorder.unsent(entry.due_ns);
             }
             if let Some(ledger) = ledger.as_mut() {
@@ -374,7 +392,7 @@ impl<C: Clock> ProducerLoop<C> {
                 ledger.unsent(id);
             }
         };
-        if !unthrottled {
+        if has_due {
             while let Some(due) = source.take(stopped_ns, &mut |_, _| {}) {
                 recorder.due(due.due_ns);
                 recorder.unsent(due.due_ns);
@@ -409,8 +427,7 @@ impl<C: Clock> ProducerLoop<C> {
 
     fn publish(&mut self, now_ns: u64) {
         let next_ns = self.parts.source.next_ns().unwrap_or(u64::MAX);
-        let overdue_ns =
-            (next_ns <= now_ns && !self.parts.source.is_unthrottled()).then_some(next_ns);
+        let overdue_ns = (next_ns <= now_ns && self.parts.source.has_due()).then_some(next_ns);
         let waiting = Waiting {
             oldest_due_ns: self
                 .in_flight

@@ -14,7 +14,7 @@ use super::abort::{AbortWatch, Reading};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
 use super::control::Control;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
-use super::source::{Scheduled, Source, Unthrottled};
+use super::source::Source;
 use super::threads;
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick, wall_now};
 use crate::measure::client_stats::ClientFigures;
@@ -27,8 +27,8 @@ use crate::measure::recorder::Recorder;
 use crate::measure::sampler::Sampler;
 use crate::measure::second::SecondSample;
 use crate::measure::shape::RunShape;
-use crate::scenario::{Arrivals, Scenario, StampPlace};
-use crate::schedule::{FlowSchedule, Mix, Shards};
+use crate::scenario::{Scenario, StampPlace};
+use crate::schedule::FlowSchedule;
 use crate::target::{Failure, Target, TargetError};
 use crate::traffic::{Renderer, Traffic};
 
@@ -304,22 +304,7 @@ impl Stage {
         );
         for (flow, of) in scenario.flows.iter().enumerate() {
             for index in 0..of.producers {
-                let shards = Shards {
-                    first: index as u16,
-                    step: of.producers as u16,
-                    end: scenario.shards,
-                };
-                let source = match of.arrivals {
-                    Arrivals::Unthrottled => Source::Unthrottled(Unthrottled::new(
-                        Mix::new(scenario, flow),
-                        flow as u16,
-                        shards.first,
-                        run_ns,
-                    )),
-                    _ => {
-                        Source::Scheduled(Scheduled::new(flow as u16, &job.schedules[flow], shards))
-                    }
-                };
+                let source = Source::new(scenario, flow, index, &job.schedules[flow]);
                 let parts = ProducerParts {
                     flow,
                     index,
@@ -338,6 +323,7 @@ impl Stage {
                         .iter()
                         .map(|event| event.stamp != StampPlace::None)
                         .collect(),
+                    oversized: oversized(scenario, flow),
                     reports: self.reports.clone(),
                     news: self.producer_news.0.clone(),
                 };
@@ -411,6 +397,16 @@ impl Stage {
             incomplete,
         }
     }
+}
+
+/// By event, how large the values are that a flow makes oversized on purpose, at least.
+pub(super) fn oversized(scenario: &Scenario, flow: usize) -> Vec<Option<usize>> {
+    let of_flow = scenario.flows[flow].defects.oversized;
+    let sizes = scenario.events.iter().map(|event| {
+        let both = [of_flow, event.defects.oversized].into_iter().flatten();
+        both.map(|oversized| oversized.size).min()
+    });
+    sizes.collect()
 }
 
 /// The name of a producer thread; the health judge exempts threads by it.
@@ -525,7 +521,7 @@ impl Watch {
     /// The share of failed events among those that ended in the last five seconds.
     fn error_share(&mut self, figures: &LiveFigures) -> Option<f64> {
         let looks = (Duration::from_secs(5).as_millis() / LOOK.as_millis()) as usize;
-        let failed = figures.account.failed;
+        let failed = figures.account.failed - figures.refused.min(figures.account.failed);
         let now = (failed, failed + figures.account.acknowledged);
         self.ended.push_back(now);
         if self.ended.len() > looks {

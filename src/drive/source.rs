@@ -1,12 +1,18 @@
-//! Where a producer's next event comes from: a cursor into the schedule, or "as soon as there is room".
+//! Where a producer's next event comes from: a cursor into the schedule, "as soon as there is room", or users who wait for their
+//! answers.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::clock::NS_PER_S;
-use crate::schedule::{Arrival, BIN_NS, Bin, Cells, FlowSchedule, Identity, Mix, Origin, Shards};
+use crate::scenario::{Arrivals, Scenario};
+use crate::schedule::{
+    Arrival, BIN_NS, Bin, Cells, FlowSchedule, Identity, Mix, Origin, Shards, Users,
+};
 
-/// Events of one unthrottled bin: its ledger is made anew for each.
-const UNTHROTTLED_BIN: u32 = 4096;
+/// Events of one bin of a source without a schedule: its ledger is made anew for each.
+const COUNTED_BIN: u32 = 4096;
 
 /// The number before the first bin's: one more is 0.
 const NO_BIN: u32 = u32::MAX;
@@ -17,6 +23,8 @@ pub(super) struct Due {
     pub(super) id: Identity,
     /// Index in the scenario.
     pub(super) event: u16,
+    /// The ordinal of the event whose content it has.
+    pub(super) original: u32,
     pub(super) due_ns: u64,
     pub(super) origin: Origin,
 }
@@ -25,10 +33,35 @@ pub(super) struct Due {
 #[allow(clippy::large_enum_variant, reason = "there is one for each thread")]
 pub(super) enum Source {
     Scheduled(Scheduled),
-    Unthrottled(Unthrottled),
+    Unthrottled(Counted),
+    Closed(Closed),
 }
 
 impl Source {
+    /// The source of producer `index` of flow number `flow`.
+    pub(super) fn new(
+        scenario: &Scenario,
+        flow: usize,
+        index: u32,
+        schedule: &Arc<FlowSchedule>,
+    ) -> Source {
+        let of = &scenario.flows[flow];
+        let shards = Shards {
+            first: index as u16,
+            step: of.producers as u16,
+            end: scenario.shards,
+        };
+        let counted = || {
+            let end_ns = scenario.time.run_ns();
+            Counted::new(Mix::new(scenario, flow), flow as u16, shards.first, end_ns)
+        };
+        match (&of.arrivals, Users::new(scenario, flow, index)) {
+            (Arrivals::Unthrottled, _) => Source::Unthrottled(counted()),
+            (_, Some(users)) => Source::Closed(Closed::new(counted(), users)),
+            _ => Source::Scheduled(Scheduled::new(flow as u16, schedule, shards)),
+        }
+    }
+
     /// The next event due at or before `now_ns`, and moves on. `opened` learns of every bin with events as the cursor enters it.
     #[inline]
     pub(super) fn take(
@@ -38,7 +71,8 @@ impl Source {
     ) -> Option<Due> {
         match self {
             Source::Scheduled(scheduled) => scheduled.take(now_ns, opened),
-            Source::Unthrottled(unthrottled) => unthrottled.take(now_ns, opened),
+            Source::Unthrottled(counted) => counted.take(now_ns, opened),
+            Source::Closed(closed) => closed.take(now_ns, opened),
         }
     }
 
@@ -46,7 +80,8 @@ impl Source {
     pub(super) fn next_ns(&self) -> Option<u64> {
         match self {
             Source::Scheduled(scheduled) => scheduled.next_ns(),
-            Source::Unthrottled(unthrottled) => unthrottled.next_ns(),
+            Source::Unthrottled(counted) => (!counted.over).then_some(0),
+            Source::Closed(closed) => closed.next_ns(),
         }
     }
 
@@ -54,7 +89,7 @@ impl Source {
     pub(super) fn unrendered(&self, now_ns: u64) -> u64 {
         match self {
             Source::Scheduled(scheduled) => scheduled.unrendered(now_ns),
-            Source::Unthrottled(_) => 0,
+            Source::Unthrottled(_) | Source::Closed(_) => 0,
         }
     }
 
@@ -62,7 +97,8 @@ impl Source {
     pub(super) fn open_bin(&self) -> Option<u32> {
         match self {
             Source::Scheduled(scheduled) => (scheduled.bin != NO_BIN).then_some(scheduled.bin),
-            Source::Unthrottled(unthrottled) => unthrottled.open_bin(),
+            Source::Unthrottled(counted) => counted.open_bin(),
+            Source::Closed(closed) => closed.counted.open_bin(),
         }
     }
 
@@ -70,12 +106,23 @@ impl Source {
     pub(super) fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
         match self {
             Source::Scheduled(scheduled) => scheduled.end(rest),
-            Source::Unthrottled(unthrottled) => unthrottled.end(rest),
+            Source::Unthrottled(counted) => counted.end(rest),
+            Source::Closed(closed) => closed.counted.end(rest),
         }
     }
 
-    pub(super) fn is_unthrottled(&self) -> bool {
-        matches!(self, Source::Unthrottled(_))
+    /// An event of this source was answered: whoever waited for it may think about the next.
+    #[inline]
+    pub(super) fn answered(&mut self, at_ns: u64) {
+        if let Source::Closed(closed) = self {
+            closed.answered(at_ns);
+        }
+    }
+
+    /// Whether its events have an instant at which they are due; else they are due when they are sent.
+    #[inline]
+    pub(super) fn has_due(&self) -> bool {
+        matches!(self, Source::Scheduled(_))
     }
 }
 
@@ -126,6 +173,7 @@ impl Scheduled {
             return None;
         }
         let origin = self.held.origin(self.next);
+        let original = self.held.original(self.next);
         self.next += 1;
         Some(Due {
             id: Identity {
@@ -135,6 +183,7 @@ impl Scheduled {
                 ordinal: arrival.ordinal,
             },
             event: arrival.event,
+            original,
             due_ns: arrival.due_ns,
             origin,
         })
@@ -181,7 +230,7 @@ impl Scheduled {
 }
 
 /// Events without a schedule, until the end of the run. Their bins are counted, not timed.
-pub(super) struct Unthrottled {
+pub(super) struct Counted {
     flow: u16,
     shard: u16,
     end_ns: u64,
@@ -192,9 +241,9 @@ pub(super) struct Unthrottled {
     arrivals: Vec<Arrival>,
 }
 
-impl Unthrottled {
-    pub(super) fn new(mix: Mix, flow: u16, shard: u16, end_ns: u64) -> Unthrottled {
-        let arrivals = (0..UNTHROTTLED_BIN)
+impl Counted {
+    fn new(mix: Mix, flow: u16, shard: u16, end_ns: u64) -> Counted {
+        let arrivals = (0..COUNTED_BIN)
             .map(|ordinal| Arrival {
                 due_ns: 0,
                 shard,
@@ -202,7 +251,7 @@ impl Unthrottled {
                 ordinal,
             })
             .collect();
-        Unthrottled {
+        Counted {
             flow,
             shard,
             end_ns,
@@ -218,8 +267,8 @@ impl Unthrottled {
             self.over = true;
             return None;
         }
-        let bin = (self.sent / u64::from(UNTHROTTLED_BIN)) as u32;
-        let ordinal = (self.sent % u64::from(UNTHROTTLED_BIN)) as u32;
+        let bin = (self.sent / u64::from(COUNTED_BIN)) as u32;
+        let ordinal = (self.sent % u64::from(COUNTED_BIN)) as u32;
         if ordinal == 0 {
             opened(bin, &self.arrivals);
         }
@@ -233,33 +282,73 @@ impl Unthrottled {
         Some(Due {
             id,
             event: self.mix.event(id),
+            original: ordinal,
             due_ns: now_ns,
             origin: Origin::Alone,
         })
     }
 
-    fn next_ns(&self) -> Option<u64> {
-        (!self.over).then_some(0)
-    }
-
     fn open_bin(&self) -> Option<u32> {
         let last = self.sent.checked_sub(1)?;
-        Some((last / u64::from(UNTHROTTLED_BIN)) as u32)
+        Some((last / u64::from(COUNTED_BIN)) as u32)
     }
 
     fn end(&mut self, rest: &mut dyn FnMut(Identity)) {
         self.over = true;
-        let next = (self.sent % u64::from(UNTHROTTLED_BIN)) as u32;
+        let next = (self.sent % u64::from(COUNTED_BIN)) as u32;
         let Some(bin) = self.open_bin().filter(|_| next > 0) else {
             return;
         };
-        for ordinal in next..UNTHROTTLED_BIN {
+        for ordinal in next..COUNTED_BIN {
             rest(Identity {
                 flow: self.flow,
                 shard: self.shard,
                 bin,
                 ordinal,
             });
+        }
+    }
+}
+
+/// Users each of whom sends an event, waits for its answer, thinks, and sends the next.
+pub(super) struct Closed {
+    counted: Counted,
+    users: Users,
+    /// When those who think will send, the next first. Who is not here waits for an answer.
+    thinking: BinaryHeap<Reverse<u64>>,
+}
+
+impl Closed {
+    fn new(counted: Counted, mut users: Users) -> Closed {
+        Closed {
+            thinking: users.first_ns().into_iter().map(Reverse).collect(),
+            counted,
+            users,
+        }
+    }
+
+    fn take(&mut self, now_ns: u64, opened: &mut dyn FnMut(u32, &[Arrival])) -> Option<Due> {
+        let next_ns = self.thinking.peek().map(|Reverse(next)| *next);
+        // At the end of the load the count learns that it is over.
+        if now_ns < self.counted.end_ns && next_ns.is_none_or(|next| next > now_ns) {
+            return None;
+        }
+        let due = self.counted.take(now_ns, opened)?;
+        self.thinking.pop();
+        Some(due)
+    }
+
+    /// The end of the load, while all wait for answers.
+    fn next_ns(&self) -> Option<u64> {
+        let end_ns = self.counted.end_ns;
+        let next_ns = self.thinking.peek().map_or(end_ns, |Reverse(next)| *next);
+        (!self.counted.over).then_some(next_ns.min(end_ns))
+    }
+
+    fn answered(&mut self, at_ns: u64) {
+        let next_ns = at_ns + self.users.think_ns();
+        if next_ns < self.counted.end_ns {
+            self.thinking.push(Reverse(next_ns));
         }
     }
 }

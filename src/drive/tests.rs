@@ -1,6 +1,8 @@
 //! The loops as they run in production, against a simulated cluster, in virtual time: what happened is known exactly, and what is
 //! reported must be exactly that.
 
+mod closed;
+mod defects;
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +16,7 @@ use crate::clock::{Clock, NS_PER_S};
 use crate::measure::ledger::GroupCounts;
 use crate::schedule::{Bin, FlowSchedule, Shards};
 use crate::target::Failure;
-use crate::target::sim::{Fault, Service, SimSpec, Wrong};
+use crate::target::sim::{Fault, Service, Sim, SimSpec, Wrong};
 
 const EVEN: &str = "arrivals = \"even\"\nmean = \"1000/s\"";
 
@@ -35,8 +37,13 @@ fn with_follower(span: &str) -> Vec<((u16, u32), Vec<u64>)> {
     let rig = Rig::new(scenario(span, EVEN), cluster());
     let sim = rig.sim.clone();
     rig.run();
+    followed(&sim)
+}
+
+/// The same of what is in a cluster's logs.
+fn followed(sim: &Sim) -> Vec<((u16, u32), Vec<u64>)> {
     let places = |(topic, partition)| {
-        let log = ours(&sim, topic, partition);
+        let log = ours(sim, topic, partition);
         let followed = log
             .windows(2)
             .filter(|two| two[0].1.shard == two[1].1.shard);

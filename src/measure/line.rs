@@ -6,11 +6,13 @@
 //! marks      what happened to the run in it, in words
 //! flows      by name:
 //!              planned sent unsent lost acknowledged failed unresolved   of the events that came due in this second
+//!              refused                                                  of the failed ones, those oversized on purpose and refused
+//!                                                                       for their size; left out when 0
 //!              queue_full                                               some of them waited for room in the client's queue
 //!              during { sent acknowledged failed bytes key_bytes }       in this second, whenever they were due
 //!              response service send_delay                              histograms of the events that came due in this second;
-//!                                                                       response and send_delay are null for unthrottled flows
-//! events     by name: acknowledged failed unresolved, during { acknowledged bytes key_bytes }, response
+//!                                                                       response and send_delay are null outside the open model
+//! events     by name: acknowledged failed refused unresolved, during { acknowledged bytes key_bytes }, response
 //! consume    by group: end_to_end, negative (of the events that came due in this second),
 //!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled)
 //! partitions by topic, for each partition [records, bytes] acknowledged in this second
@@ -47,6 +49,11 @@ pub struct WindowLine {
     pub generator: Option<GeneratorSecond>,
 }
 
+/// Whether a count is left out of a line.
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// A flow's part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +65,8 @@ pub struct FlowLine {
     pub lost: u64,
     pub acknowledged: u64,
     pub failed: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     pub unresolved: u64,
     pub queue_full: bool,
     pub during: FlowDuring,
@@ -85,6 +94,8 @@ pub struct FlowDuring {
 pub struct EventLine {
     pub acknowledged: u64,
     pub failed: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     pub unresolved: u64,
     pub during: EventLineDuring,
     pub response: WindowHistogram,

@@ -32,6 +32,7 @@ struct ProducerCell {
     unsent: AtomicU64,
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    refused: AtomicU64,
     unresolved: AtomicU64,
     unrendered: AtomicU64,
     oldest_due_ns: AtomicU64,
@@ -99,6 +100,8 @@ pub struct Waiting {
 pub struct LiveFigures {
     /// What became of the events so far. `planned` includes those due that their thread has not come to yet.
     pub account: Account,
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub refused: u64,
     /// How long the oldest event that waits has waited, in nanoseconds; `None`: none waits.
     pub oldest_wait_ns: Option<u64>,
 }
@@ -158,6 +161,7 @@ impl Live {
     /// The figures of a flow, or of all flows together.
     pub fn figures(&self, now_ns: u64, flow: Option<usize>) -> LiveFigures {
         let mut account = Account::default();
+        let mut refused = 0;
         let mut oldest = NONE;
         for cell in lock(&self.producers).iter() {
             if flow.is_some_and(|flow| flow != cell.flow) {
@@ -173,15 +177,17 @@ impl Live {
                 failed: read(&cell.failed),
                 unresolved: read(&cell.unresolved),
             };
+            refused += read(&cell.refused);
             oldest = oldest.min(read(&cell.oldest_due_ns));
         }
         LiveFigures {
             account,
+            refused,
             oldest_wait_ns: (oldest != NONE).then(|| now_ns.saturating_sub(oldest)),
         }
     }
 
-    /// A quantile of the response times (of unthrottled flows: service times) that came in during the last [`RECENT_S`]
+    /// A quantile of the response times (outside the open model: service times) that came in during the last [`RECENT_S`]
     /// seconds, in microseconds, of a flow or of all together. `None`: none came in.
     pub fn quantile_us(&self, now_ns: u64, flow: Option<usize>, q: f64) -> Option<u64> {
         self.recent(now_ns, flow).quantile_us(q, 0)
@@ -218,7 +224,7 @@ impl LiveProducer {
     pub(super) fn tell(
         &self,
         now_ns: u64,
-        account: &Account,
+        (account, refused): (&Account, u64),
         waiting: Waiting,
         recent: &WindowHistogram,
     ) {
@@ -232,6 +238,7 @@ impl LiveProducer {
         cell.acknowledged
             .store(account.acknowledged, Ordering::Relaxed);
         cell.failed.store(account.failed, Ordering::Relaxed);
+        cell.refused.store(refused, Ordering::Relaxed);
         cell.unresolved.store(account.unresolved, Ordering::Relaxed);
         cell.oldest_due_ns
             .store(waiting.oldest_due_ns.unwrap_or(NONE), Ordering::Relaxed);
@@ -287,7 +294,7 @@ mod tests {
         };
         a.tell(
             0,
-            &account,
+            (&account, 0),
             Waiting {
                 oldest_due_ns: Some(300),
                 unrendered: 2,
@@ -296,7 +303,7 @@ mod tests {
         );
         b.tell(
             0,
-            &account,
+            (&account, 0),
             Waiting {
                 oldest_due_ns: Some(100),
                 unrendered: 0,
@@ -310,7 +317,7 @@ mod tests {
         );
         let first = live.figures(1_000, Some(0));
         assert_eq!((first.backlog(), first.oldest_wait_ns), (7, Some(700)));
-        a.tell(0, &account, Waiting::default(), &times(&[]));
+        a.tell(0, (&account, 0), Waiting::default(), &times(&[]));
         assert_eq!(live.figures(1_000, Some(0)).oldest_wait_ns, None);
     }
 
@@ -323,7 +330,7 @@ mod tests {
             // Times tell their second: 100 µs in second 0, 200 µs in second 1, ...
             a.tell(
                 second * NS_PER_S,
-                &none,
+                (&none, 0),
                 Waiting::default(),
                 &times(&[(second + 1) * 100]),
             );

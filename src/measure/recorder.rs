@@ -19,10 +19,10 @@ use crate::target::Failure;
 /// [`sent`](Recorder::sent) and one of [`acknowledged`](Recorder::acknowledged), [`failed`](Recorder::failed) and
 /// [`unresolved`](Recorder::unresolved).
 ///
-/// For an unthrottled flow nothing is due: pass the instant of sending as due. Response time and send delay are then not recorded.
+/// For a flow that is not of the open model nothing is due: pass the instant of sending as due. Response time and send delay are then not recorded.
 pub struct Recorder {
     flow: usize,
-    /// False for unthrottled flows.
+    /// True in the open model.
     has_due: bool,
     /// For each event of the scenario, its place among those of the flow.
     event_places: Vec<u16>,
@@ -54,7 +54,7 @@ impl Recorder {
         let (partition_starts, partitions) = shape.partition_starts();
         Recorder {
             flow,
-            has_due: !of.unthrottled,
+            has_due: of.model.has_due(),
             event_places,
             partition_starts,
             warm_from_ns: shape.warm_from_ns(),
@@ -155,6 +155,13 @@ impl Recorder {
         of_partition.bytes += value_bytes;
     }
 
+    /// It was refused for its size, which was made too large on purpose: told of beside [`failed`](Recorder::failed).
+    pub fn refused(&mut self, event: u16, due_ns: u64) {
+        let place = usize::from(self.event_places[usize::from(event)]);
+        self.phase(due_ns).events[place].refused += 1;
+        self.due.at(second_of(due_ns)).events[place].refused += 1;
+    }
+
     /// It was refused or timed out.
     pub fn failed(&mut self, event: u16, due_ns: u64, at_ns: u64, failure: Failure) {
         let place = usize::from(self.event_places[usize::from(event)]);
@@ -199,7 +206,8 @@ impl Recorder {
 
     /// Tells the live figures; about five times a second.
     pub fn live(&mut self, now_ns: u64, to: &LiveProducer, waiting: Waiting) {
-        to.tell(now_ns, &self.account(), waiting, &self.recent);
+        let refused = self.phases[0].refused() + self.phases[1].refused();
+        to.tell(now_ns, (&self.account(), refused), waiting, &self.recent);
         self.recent.clear();
     }
 
@@ -267,7 +275,7 @@ mod tests {
     use super::*;
     use crate::clock::NS_PER_S;
     use crate::measure::live::Live;
-    use crate::measure::shape::{FlowShape, TopicShape};
+    use crate::measure::shape::{FlowShape, Model, TopicShape};
     use crate::rng::{Purpose, stream};
     use rand::RngExt as _;
 
@@ -277,12 +285,12 @@ mod tests {
                 FlowShape {
                     name: "shoppers".into(),
                     events: vec![2, 0],
-                    unthrottled: false,
+                    model: Model::Open,
                 },
                 FlowShape {
                     name: "flood".into(),
                     events: vec![1],
-                    unthrottled: true,
+                    model: Model::Unthrottled,
                 },
             ],
             events: vec!["view".into(), "bulk".into(), "order".into()],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::collect::Collected;
 use super::run::{EventResult, FlowResult, Generator, WarmResult};
-use super::shape::RunShape;
+use super::shape::{Model, RunShape};
 use super::summary::Summary;
 use super::totals::{EventTotals, FlowTotals, Phase};
 use super::window::PartitionCount;
@@ -19,7 +19,7 @@ impl FlowResult {
         elapsed_ns: u64,
         name: impl Fn(Failure) -> String,
     ) -> FlowResult {
-        let unthrottled = shape.flows[totals.flow].unthrottled;
+        let model = shape.flows[totals.flow].model;
         let all = totals.all();
         let account = all.account();
         let (bytes, key_bytes) = all.bytes();
@@ -29,9 +29,11 @@ impl FlowResult {
         for (failure, n) in &totals.errors {
             *errors.entry(name(*failure)).or_default() += n;
         }
-        let (response, service, send_delay) = latencies(&all, unthrottled);
+        let (response, service, send_delay) = latencies(&all, model);
         FlowResult {
+            model,
             account,
+            refused: all.refused(),
             offered_per_s: per_s(account.planned),
             achieved_per_s: per_s(during_load),
             bytes,
@@ -40,10 +42,11 @@ impl FlowResult {
             service,
             send_delay,
             warm: (shape.warmup_ns > 0).then(|| {
-                let (response, service, send_delay) = latencies(&totals.warm, unthrottled);
+                let (response, service, send_delay) = latencies(&totals.warm, model);
                 let account = totals.warm.account();
                 WarmResult {
                     account,
+                    refused: totals.warm.refused(),
                     response,
                     service,
                     send_delay,
@@ -54,9 +57,9 @@ impl FlowResult {
     }
 }
 
-/// Response, service and send delay; an unthrottled flow has the second only.
-fn latencies(phase: &Phase, unthrottled: bool) -> (Option<Summary>, Summary, Option<Summary>) {
-    let due = |summary: fn(&Phase) -> Summary| (!unthrottled).then(|| summary(phase));
+/// Response, service and send delay; outside the open model the second only.
+fn latencies(phase: &Phase, model: Model) -> (Option<Summary>, Summary, Option<Summary>) {
+    let due = |summary: fn(&Phase) -> Summary| model.has_due().then(|| summary(phase));
     (
         due(Phase::response),
         phase.service(),
@@ -73,9 +76,10 @@ impl Collected {
             for (event, of_flow) in flow.events.iter().zip(totals.all().events) {
                 let (sum, timed) = &mut all[usize::from(*event)];
                 sum.merge(&of_flow);
-                if flow.unthrottled {
+                if !flow.model.has_due() {
                     // It has no response time, so it does not lie beyond any either.
                     sum.failed -= of_flow.failed;
+                    sum.refused -= of_flow.refused;
                     sum.unresolved -= of_flow.unresolved;
                 } else {
                     *timed = true;

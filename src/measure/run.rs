@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::line::is_zero;
 use super::machine::Machine;
+use super::shape::Model;
 use super::summary::Summary;
 use super::window::PartitionCount;
 
@@ -193,8 +195,14 @@ pub struct SloWindowsResult {
 /// A flow's results.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowResult {
+    /// How its load came about; left out for the open model.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub model: Model,
     /// What became of its events.
     pub account: Account,
+    /// Of the failed ones, those oversized on purpose that the cluster refused for their size: no SLO counts them. Left out when 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Events due per second of load.
     pub offered_per_s: f64,
     /// Events acknowledged during the load, per second of it.
@@ -203,12 +211,12 @@ pub struct FlowResult {
     pub bytes: u64,
     /// Bytes of their keys.
     pub key_bytes: u64,
-    /// Acknowledged − due; left out for unthrottled flows, where nothing is due.
+    /// Acknowledged − due; left out where the model is not open: nothing is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Summary>,
     /// Acknowledged − sent.
     pub service: Summary,
-    /// Sent − due; left out for unthrottled flows.
+    /// Sent − due; left out where the model is not open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_delay: Option<Summary>,
     /// The same without the warm-up; left out when there was none.
@@ -218,11 +226,17 @@ pub struct FlowResult {
     pub errors: BTreeMap<String, u64>,
 }
 
+fn is_open(model: &Model) -> bool {
+    model.has_due()
+}
+
 /// A flow's results without the warm-up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of `FlowResult`")]
 pub struct WarmResult {
     pub account: Account,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Summary>,
     pub service: Summary,
@@ -237,7 +251,7 @@ pub struct EventResult {
     pub acknowledged: u64,
     /// Bytes of their values.
     pub bytes: u64,
-    /// Acknowledged − due; left out when only unthrottled flows send it.
+    /// Acknowledged − due; left out when only flows send it whose model is not open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Summary>,
 }

@@ -229,7 +229,10 @@ impl FlowResult {
             broken.extend(equal(beyond, summary.beyond, "the rest", rest).err());
         };
         if let Some(response) = &self.response {
-            let rest = (a.acknowledged, minus(a.planned, a.acknowledged));
+            let rest = (
+                a.acknowledged,
+                minus(a.planned, a.acknowledged + self.refused),
+            );
             spread(
                 response,
                 ["response count", "response beyond"],
@@ -237,7 +240,7 @@ impl FlowResult {
                 rest,
             );
         }
-        let rest = (a.acknowledged, minus(a.sent, a.acknowledged));
+        let rest = (a.acknowledged, minus(a.sent, a.acknowledged + self.refused));
         spread(
             &self.service,
             ["service count", "service beyond"],

@@ -66,8 +66,10 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
             add_event(event, due, during, place);
         }
         add_partitions(&mut partitions, &during.partitions);
-        line.flows
-            .insert(flow.name.clone(), flow_line(flow.unthrottled, due, during));
+        line.flows.insert(
+            flow.name.clone(),
+            flow_line(flow.model.has_due(), due, during),
+        );
     }
     for (group, (name, window)) in shape.groups.iter().zip(second.groups).enumerate() {
         let lag = second
@@ -92,7 +94,7 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
     line
 }
 
-fn flow_line(unthrottled: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine {
+fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine {
     let (account, all) = (due.account(), during.all());
     FlowLine {
         planned: account.planned,
@@ -101,6 +103,7 @@ fn flow_line(unthrottled: bool, due: &DueWindow, during: &DuringWindow) -> FlowL
         lost: account.lost,
         acknowledged: account.acknowledged,
         failed: account.failed,
+        refused: due.refused(),
         unresolved: account.unresolved,
         queue_full: due.queue_full,
         during: FlowDuring {
@@ -110,9 +113,9 @@ fn flow_line(unthrottled: bool, due: &DueWindow, during: &DuringWindow) -> FlowL
             bytes: all.bytes,
             key_bytes: all.key_bytes,
         },
-        response: (!unthrottled).then(|| due.response()),
+        response: has_due.then(|| due.response()),
         service: due.service.clone(),
-        send_delay: (!unthrottled).then(|| due.send_delay.clone()),
+        send_delay: has_due.then(|| due.send_delay.clone()),
     }
 }
 
@@ -120,6 +123,7 @@ fn add_event(line: &mut EventLine, due: &DueWindow, during: &DuringWindow, place
     if let Some(event) = due.events.get(place) {
         line.acknowledged += event.acknowledged;
         line.failed += event.failed;
+        line.refused += event.refused;
         line.unresolved += event.unresolved;
         line.response.merge(&event.response);
     }

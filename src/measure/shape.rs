@@ -1,7 +1,9 @@
 //! What a run consists of, as far as measuring it goes: names, counts and the lengths that label windows.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::NS_PER_S;
-use crate::scenario::Scenario;
+use crate::scenario::{Arrivals, Scenario};
 
 /// The length of a window: one second.
 pub const WINDOW_NS: u64 = NS_PER_S;
@@ -30,8 +32,36 @@ pub struct FlowShape {
     pub name: String,
     /// The events it sends, as indices into [`RunShape::events`].
     pub events: Vec<u16>,
-    /// True for unthrottled arrivals: nothing is due, so there is no response time and no send delay.
-    pub unthrottled: bool,
+    /// How its load comes about. Only in the open model something is due, and there is a response time and a send delay.
+    pub model: Model,
+}
+
+/// How a flow's load comes about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Model {
+    /// Events come due by the schedule, whatever the cluster does.
+    #[default]
+    Open,
+    /// Users wait for an answer before they send the next event: a slow cluster is offered less.
+    Closed,
+    /// As fast as the cluster takes them.
+    Unthrottled,
+}
+
+impl Model {
+    fn of(arrivals: &Arrivals) -> Model {
+        match arrivals {
+            Arrivals::Closed { .. } => Model::Closed,
+            Arrivals::Unthrottled => Model::Unthrottled,
+            _ => Model::Open,
+        }
+    }
+
+    /// Whether events have an instant at which they are due.
+    pub fn has_due(self) -> bool {
+        self == Model::Open
+    }
 }
 
 /// A topic of a run.
@@ -53,7 +83,7 @@ impl RunShape {
                 .map(|flow| FlowShape {
                     name: flow.name.clone(),
                     events: flow.mix.iter().map(|(event, _)| *event as u16).collect(),
-                    unthrottled: !flow.arrivals.has_due(),
+                    model: Model::of(&flow.arrivals),
                 })
                 .collect(),
             events: scenario

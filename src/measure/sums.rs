@@ -21,6 +21,7 @@ pub struct WindowSums {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct FlowSums {
     account: Account,
+    refused: u64,
     during: FlowDuring,
     response: u64,
     service: u64,
@@ -65,6 +66,7 @@ impl WindowSums {
                 failed: flow.failed,
                 unresolved: flow.unresolved,
             };
+            sums.refused += flow.refused;
             sums.during.sent += flow.during.sent;
             sums.during.acknowledged += flow.during.acknowledged;
             sums.during.failed += flow.during.failed;
@@ -191,6 +193,7 @@ impl WindowSums {
                 ("lost", total.lost, sum.lost),
                 ("acknowledged", total.acknowledged, sum.acknowledged),
                 ("failed", total.failed, sum.failed),
+                ("refused", flow.refused, sums.refused),
                 ("unresolved", total.unresolved, sum.unresolved),
                 ("sent, by instant", total.sent, sums.during.sent),
                 (

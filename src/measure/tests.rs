@@ -24,7 +24,7 @@ use super::run::{
 use super::run_io::RunFileError;
 use super::sampler::Observation;
 use super::second::SecondSample;
-use super::shape::{FlowShape, RunShape, TopicShape};
+use super::shape::{FlowShape, Model, RunShape, TopicShape};
 use crate::clock::NS_PER_S;
 use crate::rng::{Purpose, stream};
 use crate::target::Failure;
@@ -38,15 +38,15 @@ fn shape() -> Arc<RunShape> {
         name: name.into(),
         partitions,
     };
-    let flow = |name: &str, events, unthrottled| FlowShape {
+    let flow = |name: &str, events, model| FlowShape {
         name: name.into(),
         events,
-        unthrottled,
+        model,
     };
     Arc::new(RunShape {
         flows: vec![
-            flow("shoppers", vec![0, 1], false),
-            flow("flood", vec![1], true),
+            flow("shoppers", vec![0, 1], Model::Open),
+            flow("flood", vec![1], Model::Unthrottled),
         ],
         events: vec!["view".into(), "order".into()],
         topics: vec![topic("views", 4), topic("orders", 2)],
@@ -70,7 +70,7 @@ impl Thread {
     fn new(flow: usize) -> Thread {
         let shape = shape();
         Thread {
-            unthrottled: shape.flows[flow].unthrottled,
+            unthrottled: !shape.flows[flow].model.has_due(),
             recorder: Recorder::new(shape, flow),
             open: Vec::new(),
             next: 0,

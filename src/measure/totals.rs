@@ -28,13 +28,15 @@ pub struct EventTotals {
     pub acknowledged: u64,
     /// Failed.
     pub failed: u64,
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub refused: u64,
     /// Unresolved.
     pub unresolved: u64,
     /// Bytes of the values of the acknowledged ones.
     pub bytes: u64,
     /// Bytes of the keys of the acknowledged ones.
     pub key_bytes: u64,
-    /// Acknowledged − due. Empty for unthrottled flows.
+    /// Acknowledged − due. Empty outside the open model.
     pub response: TotalHistogram,
 }
 
@@ -43,15 +45,20 @@ impl EventTotals {
     pub fn merge(&mut self, other: &EventTotals) {
         self.acknowledged += other.acknowledged;
         self.failed += other.failed;
+        self.refused += other.refused;
         self.unresolved += other.unresolved;
         self.bytes += other.bytes;
         self.key_bytes += other.key_bytes;
         self.response.merge(&other.response);
     }
 
-    /// Its response times. Events that were never rendered are of no kind yet, and lie beyond in their flow alone.
+    /// Its response times. Events that were never rendered are of no kind yet, and lie beyond in their flow alone. Those refused as
+    /// expected lie nowhere.
     pub fn response(&self) -> Summary {
-        Summary::new(self.response.clone(), self.failed + self.unresolved)
+        Summary::new(
+            self.response.clone(),
+            self.failed.saturating_sub(self.refused) + self.unresolved,
+        )
     }
 }
 
@@ -74,6 +81,11 @@ impl Phase {
         account
     }
 
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub fn refused(&self) -> u64 {
+        self.events.iter().map(|event| event.refused).sum()
+    }
+
     /// Bytes of the values and of the keys of the acknowledged ones.
     pub fn bytes(&self) -> (u64, u64) {
         self.events.iter().fold((0, 0), |(values, keys), event| {
@@ -81,22 +93,25 @@ impl Phase {
         })
     }
 
-    /// Response times: those of its events together; beyond lie all that were planned and not acknowledged.
+    /// Response times: those of its events together; beyond lie all that were planned and not acknowledged, nor refused as expected.
     pub fn response(&self) -> Summary {
         let mut all = TotalHistogram::new();
         self.events
             .iter()
             .for_each(|event| all.merge(&event.response));
         let account = self.account();
-        Summary::new(all, account.planned.saturating_sub(account.acknowledged))
+        let ended = account.acknowledged + self.refused();
+        Summary::new(all, account.planned.saturating_sub(ended))
     }
 
-    /// Service times; beyond lie those sent and not acknowledged.
+    /// Service times; beyond lie those sent and not acknowledged, nor refused as expected.
     pub fn service(&self) -> Summary {
         let account = self.account();
         Summary::new(
             self.service.clone(),
-            account.sent.saturating_sub(account.acknowledged),
+            account
+                .sent
+                .saturating_sub(account.acknowledged + self.refused()),
         )
     }
 

@@ -51,6 +51,8 @@ pub struct EventDue {
     pub acknowledged: u64,
     /// Failed.
     pub failed: u64,
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub refused: u64,
     /// Unresolved.
     pub unresolved: u64,
     /// Acknowledged − due.
@@ -116,6 +118,11 @@ impl DueWindow {
         account
     }
 
+    /// Of the failed ones, those oversized on purpose that the target refused for their size.
+    pub fn refused(&self) -> u64 {
+        self.events.iter().map(|event| event.refused).sum()
+    }
+
     /// The flow's response times: those of its events together.
     pub fn response(&self) -> WindowHistogram {
         let mut all = WindowHistogram::new();
@@ -146,6 +153,7 @@ impl EventDue {
     pub fn merge(&mut self, other: &EventDue) {
         self.acknowledged += other.acknowledged;
         self.failed += other.failed;
+        self.refused += other.refused;
         self.unresolved += other.unresolved;
         self.response.merge(&other.response);
     }
@@ -155,7 +163,8 @@ impl Window for DueWindow {
     fn clear(&mut self) {
         self.offered = Account::default();
         for event in &mut self.events {
-            (event.acknowledged, event.failed, event.unresolved) = (0, 0, 0);
+            (event.acknowledged, event.unresolved) = (0, 0);
+            (event.failed, event.refused) = (0, 0);
             event.response.clear();
         }
         self.service.clear();

@@ -194,3 +194,133 @@ fn settle(flow: Vec<Vec<f64>>, mut given: Vec<f64>) -> Result<Vec<f64>, usize> {
     }
     Ok(given)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{Follow, Lag, Next, Times};
+    use super::*;
+
+    /// A state that sends these events and goes on by these ways.
+    pub fn state(emits: &[usize], next: &[(usize, f64)]) -> State {
+        let way = |&(to, p): &(usize, f64)| Next { to, p, after: None };
+        State {
+            emits: emits.to_vec(),
+            next: next.iter().map(way).collect(),
+            ..State::default()
+        }
+    }
+
+    pub fn follow(on: usize, emits: &[usize], p: f64, times: Times) -> Follow {
+        Follow {
+            on,
+            emits: emits.to_vec(),
+            p,
+            times,
+            after: Lag::default(),
+        }
+    }
+
+    pub fn journey(states: Vec<State>, follows: Vec<Follow>) -> Journey {
+        Journey {
+            at_most: 500,
+            states,
+            follows,
+            ..Journey::default()
+        }
+    }
+
+    /// Views and carts, as of a shop: `add` is the way from a view to the cart.
+    fn shop(add: f64) -> Journey {
+        let states = vec![
+            state(&[7], &[(0, 0.86), (1, add)]),
+            state(&[3], &[(0, 0.5), (2, 0.3)]),
+            state(&[5], &[]),
+        ];
+        let mut journey = journey(states, vec![follow(5, &[9, 3], 0.5, Times::Fixed(4.0))]);
+        journey.states[1].times = Times::Fixed(2.0);
+        journey
+    }
+
+    #[test]
+    fn visits_and_events_are_those_of_the_closed_form() {
+        let shop = shop(0.087);
+        // v = 1 + 0.86 v + 0.5 a, a = 0.087 v, and each stay in the cart is two visits.
+        let view = 1.0 / (1.0 - 0.86 - 0.5 * 0.087);
+        let expected = [view, 2.0 * 0.087 * view, 0.3 * 0.087 * view];
+        let visits = visits(&shop, 0);
+        for (found, expected) in visits.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{visits:?}");
+        }
+        let kinds = kinds(&shop);
+        assert_eq!(kinds, [3, 5, 7, 9]);
+        let order = expected[2];
+        let of_events = [expected[1] + 2.0 * order, order, view, 2.0 * order];
+        let sent = sent(&shop, &kinds, &visits);
+        for (found, expected) in sent.iter().zip(of_events) {
+            assert!((found - expected).abs() < 1e-12, "{sent:?}");
+        }
+        assert_eq!(busiest(&shop, &visits).0, 0);
+    }
+
+    #[test]
+    fn another_chain_or_start_comes_to_something_else() {
+        let right = visits(&shop(0.087), 0);
+        let wrong = visits(&shop(0.077), 0);
+        assert!((right[2] - wrong[2]).abs() > 0.01, "{right:?} {wrong:?}");
+        assert_eq!(visits(&shop(0.087), 2), [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn follow_ups_of_follow_ups_add_up() {
+        // A payment is tried again with 0.3: a geometric series.
+        let retry = journey(
+            vec![state(&[0], &[])],
+            vec![
+                follow(0, &[1], 1.0, Times::Fixed(1.0)),
+                follow(1, &[1], 0.3, Times::Fixed(1.0)),
+                follow(1, &[2], 0.7, Times::Fixed(1.0)),
+            ],
+        );
+        let sent = sent(&retry, &[0, 1, 2], &visits(&retry, 0));
+        let tried = 1.0 / 0.7;
+        for (found, expected) in sent.iter().zip([1.0, tried, 0.7 * tried]) {
+            assert!((found - expected).abs() < 1e-12, "{sent:?}");
+        }
+        assert_eq!(endless_follows(&retry), None);
+    }
+
+    #[test]
+    fn what_never_ends_is_found() {
+        let round = journey(
+            vec![
+                state(&[0], &[(1, 0.4)]),
+                state(&[0], &[(2, 1.0)]),
+                state(&[], &[(3, 0.5), (1, 0.5)]),
+                state(&[0], &[(2, 1.0)]),
+            ],
+            Vec::new(),
+        );
+        let found = endless_states(&round).unwrap();
+        assert!(found.contains(&2) && !found.contains(&0), "{found:?}");
+        // Not quite: a way out of a thousandth is one.
+        let mut nearly = round;
+        nearly.states[3].next[0].p = 0.999;
+        assert_eq!(endless_states(&nearly), None);
+        assert!(visits(&nearly, 1)[2] > 1000.0);
+    }
+
+    #[test]
+    fn breeding_follow_ups_are_found_and_others_are_not() {
+        let bred = |p, times| {
+            let follows = vec![
+                follow(0, &[4], 1.0, Times::Fixed(1.0)),
+                follow(4, &[8], p, Times::Fixed(times)),
+                follow(8, &[4], 1.0, Times::Fixed(1.0)),
+            ];
+            endless_follows(&journey(vec![state(&[0], &[])], follows))
+        };
+        assert_eq!(bred(0.49, 2.0), None);
+        let circle = bred(0.5, 2.0).unwrap();
+        assert!(circle == [4, 8] || circle == [8, 4], "{circle:?}");
+    }
+}

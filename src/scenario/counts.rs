@@ -212,3 +212,96 @@ impl Ruler {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::tests::{follow, journey, state};
+    use super::*;
+
+    /// A state that is left with 1 - p, and its one event.
+    fn round(p: f64, at_most: u32) -> Journey {
+        let mut round = journey(vec![state(&[0], &[(0, p)])], Vec::new());
+        round.at_most = at_most;
+        round
+    }
+
+    #[track_caller]
+    fn near(found: f64, expected: f64, within: f64) {
+        let off = (found / expected - 1.0).abs();
+        assert!(off < within, "{found} {expected} {off}");
+    }
+
+    #[test]
+    fn a_round_is_geometric() {
+        near(share_above(&round(0.9, 50), 0), 0.9_f64.powi(50), 1e-9);
+        let sevens = |at_most| {
+            let mut sevens = round(0.9, at_most);
+            sevens.states[0].times = Times::Fixed(7.0);
+            share_above(&sevens, 0)
+        };
+        // More than 49 events are more than seven rounds; so are more than 55.
+        near(sevens(49), 0.9_f64.powi(7), 1e-9);
+        near(sevens(55), 0.9_f64.powi(7), 1e-9);
+        near(sevens(56), 0.9_f64.powi(8), 1e-9);
+    }
+
+    #[test]
+    fn silent_states_count_for_nothing() {
+        let states = vec![state(&[], &[(0, 0.5), (1, 0.4)]), state(&[0], &[(0, 0.75)])];
+        let mut journey = journey(states, Vec::new());
+        journey.at_most = 10;
+        // The silent state leads on with 0.8 in the end; each event is followed by another with 0.75 · 0.8.
+        near(share_above(&journey, 0), 0.8 * 0.6_f64.powi(10), 1e-9);
+        near(share_above(&journey, 1), 0.6_f64.powi(10), 1e-9);
+    }
+
+    #[test]
+    fn follow_ups_count() {
+        // One event, and four of another with 0.25: five or one.
+        let mut five = journey(
+            vec![state(&[0], &[])],
+            vec![follow(0, &[1], 0.25, Times::Fixed(4.0))],
+        );
+        five.at_most = 4;
+        near(share_above(&five, 0), 0.25, 1e-12);
+        five.at_most = 5;
+        assert!(share_above(&five, 0) < 1e-12);
+        // Each event is followed by another of its kind with 0.4.
+        let mut again = journey(
+            vec![state(&[0], &[])],
+            vec![follow(0, &[0], 0.4, Times::Fixed(1.0))],
+        );
+        again.at_most = 8;
+        near(share_above(&again, 0), 0.4_f64.powi(8), 1e-6);
+    }
+
+    #[test]
+    fn long_journeys_are_near_their_law() {
+        // In units of ten events, a geometric law keeps its mean and nearly its tail.
+        let p: f64 = 0.9997;
+        near(share_above(&round(p, 20_480), 0), p.powi(20_480), 0.01);
+        // A number of repetitions is the number of events.
+        let repeated = |times: Times, at_most: u32| {
+            let mut once = round(0.0, at_most);
+            once.states[0].next.clear();
+            once.states[0].times = times;
+            share_above(&once, 0)
+        };
+        let mean = 100_000.0;
+        let law = Times::Exponential { mean };
+        near(repeated(law, 700_000), (-7.0_f64).exp(), 0.02);
+        assert!(repeated(Times::Fixed(40_000.0), 50_000) < 1e-9);
+        near(repeated(Times::Fixed(60_000.0), 50_000), 1.0, 1e-9);
+        let law = Times::LogNormal {
+            median: 100.0,
+            sigma: 1.0,
+            max: None,
+        };
+        near(repeated(law, 1000), law.above(1000.0), 1e-6);
+    }
+
+    #[test]
+    fn another_chain_is_cut_off_more_often() {
+        assert!(share_above(&round(0.91, 100), 0) > 2.0 * share_above(&round(0.9, 100), 0));
+    }
+}

@@ -227,6 +227,62 @@ mod tests {
         }
     }
 
+    /// A file with journeys, and more of the language by `--set`.
+    fn peak_day(set: &[&str]) -> Scenario {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let source = Source::Path(folder.join("tests/fixtures/language/peak-day.toml"));
+        let overrides = Overrides {
+            set: set.iter().map(|&s| s.to_owned()).collect(),
+            ..Overrides::default()
+        };
+        match load(&source, &overrides) {
+            Ok(loaded) => loaded.scenario,
+            Err(errors) => panic!("{errors}"),
+        }
+    }
+
+    #[test]
+    fn a_changed_word_of_a_journey_changes_the_plan() {
+        let plan = plan_hash(&peak_day(&[]));
+        let sets = [
+            "time.history=61s",
+            "pool.product.of=customer",
+            "pool.product.flash={ id = 7, share = 0.5, at = \"12:00\", for = \"10m\" }",
+            "event.page_view.key=customer",
+            "event.page_view.defects.late={ share = 0.1, by = \"5m\" }",
+            "journey.shopper.keeps=[\"merchant\"]",
+            "journey.shopper.at_most=501",
+            "journey.shopper.state.view.next.add=0.088",
+            "journey.shopper.state.view.after.lognormal.sigma=1.3",
+            "journey.shopper.state.view.times=2",
+            "journey.shopper.state.order.keep_on=product",
+            "journey.shopper.state.add.next.order.after=1m",
+            "journey.shopper.follow.0.p=0.98",
+            "journey.shopper.follow.0.after=2s",
+            "journey.shopper.follow.0.after=2s real",
+            "flow.shoppers.start=add",
+            "flow.shoppers.of=order_placed",
+            "flow.shoppers.arrivals={ bursty = { cv = 2 } }",
+            "flow.shoppers.arrivals={ batch = { size = 50, within = \"5m\" } }",
+            "flow.shoppers.defects.duplicate.share=0.01",
+        ];
+        let mut plans: Vec<String> = sets
+            .iter()
+            .map(|set| plan_hash(&peak_day(&[set])))
+            .collect();
+        plans.push(plan);
+        for (at, plan) in plans.iter().enumerate() {
+            assert!(!plans[..at].contains(plan), "{:?}", sets.get(at));
+        }
+        for set in [
+            "why=another question",
+            "slo.0.below=1s",
+            "consume.analytics.work=1ms",
+        ] {
+            assert_eq!(Some(&plan_hash(&peak_day(&[set]))), plans.last(), "{set}");
+        }
+    }
+
     #[test]
     fn what_does_not_change_the_load_leaves_the_plan() {
         let plan = plan_hash(&storefront(&[]));

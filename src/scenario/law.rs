@@ -90,3 +90,79 @@ fn below(x: f64, median: f64, sigma: f64) -> f64 {
     let z = (x / median).ln() / sigma;
     0.5 * (1.0 + erf(z / std::f64::consts::SQRT_2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mean by definition, term by term.
+    fn summed(times: &Times, terms: u32) -> f64 {
+        1.0 + (1..terms).map(|n| times.above(f64::from(n))).sum::<f64>()
+    }
+
+    /// A law's end within a term costs its integral less than the law's density there over eight: here below 1e-7 of the mean.
+    #[track_caller]
+    fn near(found: f64, expected: f64) {
+        assert!((found / expected - 1.0).abs() < 1e-7, "{found} {expected}");
+    }
+
+    #[test]
+    fn small_numbers_are_rounded_and_at_least_one() {
+        near(Times::Fixed(3.0).mean(), 3.0);
+        near(Times::Uniform(1.0, 3.0).mean(), 2.0);
+        near(Times::Uniform(0.0, 1.0).mean(), 1.0);
+        // 1 + Σ exp(-(k + 1/2)/m), a geometric series.
+        let m: f64 = 2.0;
+        let series = (-1.5 / m).exp() / (1.0 - (-1.0 / m).exp());
+        near(Times::Exponential { mean: m }.mean(), 1.0 + series);
+        // A gamma law whose spread is its mean is exponential.
+        let gamma = Times::Gamma { mean: m, cv: 1.0 };
+        near(gamma.mean(), 1.0 + series);
+        let never = Times::LogNormal {
+            median: 1.0,
+            sigma: 0.0,
+            max: None,
+        };
+        near(never.mean(), 1.0);
+    }
+
+    #[test]
+    fn the_tail_of_large_numbers_is_their_integral() {
+        for times in [
+            Times::Uniform(300.0, 2500.0),
+            Times::Exponential { mean: 900.0 },
+            Times::LogNormal {
+                median: 800.0,
+                sigma: 0.6,
+                max: None,
+            },
+            Times::LogNormal {
+                median: 800.0,
+                sigma: 1.5,
+                max: Some(5000.0),
+            },
+            Times::Gamma {
+                mean: 1500.0,
+                cv: 0.7,
+            },
+        ] {
+            near(times.mean(), summed(&times, 100_000));
+        }
+        let millions = Times::LogNormal {
+            median: 25e6,
+            sigma: 0.5,
+            max: None,
+        };
+        near(millions.mean(), 25e6 * 0.125_f64.exp());
+    }
+
+    #[test]
+    fn another_law_has_another_mean() {
+        let cut = |max| Times::LogNormal {
+            median: 10.0,
+            sigma: 1.0,
+            max,
+        };
+        assert!(cut(Some(30.0)).mean() < 0.8 * cut(None).mean());
+    }
+}

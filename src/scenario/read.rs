@@ -45,7 +45,7 @@ pub(super) fn read<T: DeserializeOwned>(
             true => place.clone(),
             false => span.clone(),
         };
-        let cut = cut(&mut value, &span);
+        let cut = cut(&mut value, &span, &mut removed);
         let word = cut.clone().unwrap_or_default();
         let known = missing(error.message()).is_some_and(|m| removed.iter().any(|r| r == m));
         if !known {
@@ -54,24 +54,29 @@ pub(super) fn read<T: DeserializeOwned>(
                 findings.is_certain();
             }
         }
-        removed.push(cut?);
+        cut?;
     }
 }
 
-/// Takes out the innermost entry that holds `span`, and returns its key. A container that is empty then goes too.
-fn cut(value: &mut Spanned<DeValue<'_>>, span: &Span) -> Option<String> {
+/// Takes out the innermost entry that holds `span`, and returns its key. A container that is empty then goes too. The keys of all that
+/// went are added to `removed`.
+fn cut(value: &mut Spanned<DeValue<'_>>, span: &Span, removed: &mut Vec<String>) -> Option<String> {
     match value.get_mut() {
-        DeValue::Table(table) => cut_from_table(table, span),
-        DeValue::Array(array) => cut_from_array(array, span),
+        DeValue::Table(table) => cut_from_table(table, span, removed),
+        DeValue::Array(array) => cut_from_array(array, span, removed),
         _ => None,
     }
 }
 
-fn cut_from_table(table: &mut DeTable<'_>, span: &Span) -> Option<String> {
+fn cut_from_table(
+    table: &mut DeTable<'_>,
+    span: &Span,
+    removed: &mut Vec<String>,
+) -> Option<String> {
     let mut out: Option<(String, String)> = None;
     for (key, value) in table.iter_mut() {
         let name = key.get_ref().to_string();
-        if let Some(word) = cut(value, span) {
+        if let Some(word) = cut(value, span, removed) {
             let empty = match value.get_ref() {
                 DeValue::Table(t) => t.is_empty(),
                 DeValue::Array(a) => a.is_empty(),
@@ -90,10 +95,15 @@ fn cut_from_table(table: &mut DeTable<'_>, span: &Span) -> Option<String> {
     }
     let (key, word) = out?;
     table.remove(key.as_str());
+    removed.push(key);
     Some(word)
 }
 
-fn cut_from_array(array: &mut DeArray<'_>, span: &Span) -> Option<String> {
+fn cut_from_array(
+    array: &mut DeArray<'_>,
+    span: &Span,
+    removed: &mut Vec<String>,
+) -> Option<String> {
     let mut word = None;
     let mut at = None;
     for (index, item) in array.iter_mut().enumerate() {
@@ -102,7 +112,7 @@ fn cut_from_array(array: &mut DeArray<'_>, span: &Span) -> Option<String> {
         if scalar {
             continue;
         }
-        if let Some(inner) = cut(item, span) {
+        if let Some(inner) = cut(item, span, removed) {
             let empty = matches!(item.get_ref(), DeValue::Table(t) if t.is_empty());
             if !empty {
                 return Some(inner);

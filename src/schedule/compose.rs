@@ -3,10 +3,14 @@
 //! The shapes are multiplied and their height is fixed over the whole span, without spikes and with noise at its mean, so that
 //! neither changes the ordinary day. Then spikes and noise are multiplied on top, and the part that is played is laid on
 //! real time.
+//!
+//! What went before the part that is played is the same shapes, evaluated there. Before the span even began, hours, sines and
+//! squares go on as they repeat; a ramp, stairs and a trace stay as they begin; and noise is at its mean.
 
 use super::curve::{Curve, Line, Sum};
+use super::extended::Extended;
 use super::shape::{Context, Product};
-use crate::scenario::{Fixes, Height, Scenario};
+use crate::scenario::{Fixes, Flow, Height, Scenario, Time};
 
 /// How far a straight piece may be off, relative to the curve around it.
 const RELATIVE: f64 = 3e-5;
@@ -14,61 +18,154 @@ const RELATIVE: f64 = 3e-5;
 const OF_PEAK: f64 = 3e-6;
 /// Halvings of one smooth piece. Only a kink (a sum that is cut at zero) gets that far.
 const DEEPEST: u32 = 30;
+/// Straight pieces of the time before the span. What is older than these has their mean.
+const PAST_LINES: usize = 20_000;
 
 /// The curve of flow `flow`, all zero when it has no height.
 pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
-    let wanted = &scenario.flows[flow];
-    let ordinary = Product::of(&wanted.shape, &[]);
-    let quiet = Context {
-        noisy: false,
-        ..context(scenario, flow)
-    };
-    let span = lines(&ordinary, 0.0, scenario.time.span.as_secs_f64(), &quiet);
-    let scale = wanted
-        .height
-        .as_ref()
-        .map_or(0.0, |height| scale(&span, height));
-    played(scenario, flow, scale)
+    let composer = Composer::new(scenario, flow);
+    composer.played(composer.scale())
 }
 
 /// The product of flow `flow`'s shapes and spikes itself, of no height.
 pub fn factors(scenario: &Scenario, flow: usize) -> Curve {
-    played(scenario, flow, 1.0)
+    Composer::new(scenario, flow).played(1.0)
 }
 
-fn context(scenario: &Scenario, flow: usize) -> Context {
-    let starts = &scenario.time.starts;
-    let clock_s = f64::from(starts.hour()) * 3600.0
+/// The factors of a flow, and where they are evaluated.
+pub(super) struct Composer<'a> {
+    flow: &'a Flow,
+    time: &'a Time,
+    context: Context,
+}
+
+/// Simulated seconds from midnight to the start of the span.
+pub(super) fn clock_s(time: &Time) -> f64 {
+    let starts = &time.starts;
+    f64::from(starts.hour()) * 3600.0
         + f64::from(starts.minute()) * 60.0
         + f64::from(starts.second())
-        + f64::from(starts.subsec_nanosecond()) * 1e-9;
-    Context {
-        clock_s,
-        seed: scenario.seed,
-        flow: flow as u16,
-        noisy: true,
-    }
+        + f64::from(starts.subsec_nanosecond()) * 1e-9
 }
 
-/// The part that is played, on real time, the factors multiplied by `scale`.
-fn played(scenario: &Scenario, flow: usize, scale: f64) -> Curve {
-    let (wanted, time) = (&scenario.flows[flow], &scenario.time);
-    let whole = Product::of(&wanted.shape, &wanted.spikes);
-    let (from, to) = (time.play.0.as_secs_f64(), time.play.1.as_secs_f64());
-    let played = lines(&whole, from, to, &context(scenario, flow));
-    let end = time.run_ns() as f64 / 1e9;
-    let last = played.len().saturating_sub(1);
-    Curve::from_lines(played.iter().enumerate().map(|(i, line)| Line {
-        from: (line.from - from) / time.compress,
-        // Runs end on a whole nanosecond.
-        to: if i == last {
-            end
-        } else {
-            (line.to - from) / time.compress
-        },
-        rate_from: line.rate_from * scale,
-        rate_to: line.rate_to * scale,
-    }))
+impl<'a> Composer<'a> {
+    pub fn new(scenario: &'a Scenario, flow: usize) -> Composer<'a> {
+        Composer {
+            flow: &scenario.flows[flow],
+            time: &scenario.time,
+            context: Context {
+                clock_s: clock_s(&scenario.time),
+                seed: scenario.seed,
+                flow: flow as u16,
+                noisy: true,
+            },
+        }
+    }
+
+    /// With noise at its mean.
+    fn quiet(&self) -> Context {
+        Context {
+            noisy: false,
+            ..self.context
+        }
+    }
+
+    /// The ordinary day over simulated time: no spikes, noise at its mean.
+    fn span(&self) -> Vec<Line> {
+        let ordinary = Product::of(&self.flow.shape, &[]);
+        lines(&ordinary, 0.0, self.time.span.as_secs_f64(), &self.quiet())
+    }
+
+    /// What the factors of the ordinary day are multiplied by for the arrivals to have the flow's height; 0 if it has none.
+    pub fn scale(&self) -> f64 {
+        let height = self.flow.height.as_ref();
+        height.map_or(0.0, |height| scale(&self.span(), height))
+    }
+
+    /// The whole ordinary day over real time.
+    pub fn ordinary(&self) -> Curve {
+        let compress = self.time.compress;
+        Curve::from_lines(self.span().iter().map(|line| Line {
+            from: line.from / compress,
+            to: line.to / compress,
+            ..*line
+        }))
+    }
+
+    /// The part that is played, over real time, all factors multiplied by `scale`.
+    pub fn played(&self, scale: f64) -> Curve {
+        let whole = Product::of(&self.flow.shape, &self.flow.spikes);
+        let (from, to) = self.play();
+        let played = lines(&whole, from, to, &self.context);
+        let end = self.time.run_ns() as f64 / 1e9;
+        let last = played.len().saturating_sub(1);
+        Curve::from_lines(played.iter().enumerate().map(|(i, line)| Line {
+            from: (line.from - from) / self.time.compress,
+            // Runs end on a whole nanosecond.
+            to: if i == last {
+                end
+            } else {
+                (line.to - from) / self.time.compress
+            },
+            rate_from: line.rate_from * scale,
+            rate_to: line.rate_to * scale,
+        }))
+    }
+
+    /// The played part with what went before it, over real time: `back` seconds of it, of which the last `history` are in detail.
+    pub fn played_with_past(&self, scale: f64, back: f64, history: f64) -> Extended {
+        let whole = Product::of(&self.flow.shape, &self.flow.spikes);
+        let (from, to) = self.play();
+        let mut played = lines(&whole, from, to, &self.context);
+        if from > 0.0 {
+            let earlier = (from - back * self.time.compress).max(0.0);
+            played.splice(0..0, lines(&whole, earlier, from, &self.context));
+        }
+        self.extend(&whole, played, from, scale, (back, history))
+    }
+
+    /// [`Composer::ordinary`] with `back` seconds of what went before it.
+    pub fn ordinary_with_past(&self, back: f64) -> Extended {
+        let ordinary = Product::of(&self.flow.shape, &[]);
+        self.extend(&ordinary, self.span(), 0.0, 1.0, (back, 0.0))
+    }
+
+    /// The part that is played, in simulated seconds.
+    fn play(&self) -> (f64, f64) {
+        let (from, to) = self.time.play;
+        (from.as_secs_f64(), to.as_secs_f64())
+    }
+
+    /// `known` with what went before it, laid on real time so that simulated `origin` is 0.
+    fn extend(
+        &self,
+        product: &Product<'_>,
+        mut known: Vec<Line>,
+        origin: f64,
+        scale: f64,
+        (back, history): (f64, f64),
+    ) -> Extended {
+        let compress = self.time.compress;
+        let oldest = origin - back * compress;
+        let needed = origin - history * compress;
+        let (mut begins, end) = match (known.first(), known.last()) {
+            (Some(first), Some(last)) => (first.from, last.to),
+            _ => (origin, origin),
+        };
+        // Twice as far with every turn.
+        while begins > oldest && (begins > needed || known.len() < PAST_LINES) {
+            let from = (begins - (end - begins).max(1.0)).max(oldest);
+            known.splice(0..0, lines(product, from, begins, &self.quiet()));
+            begins = from;
+        }
+        let real = known.iter().map(|line| Line {
+            from: (line.from - begins) / compress,
+            to: (line.to - begins) / compress,
+            rate_from: line.rate_from * scale,
+            rate_to: line.rate_to * scale,
+        });
+        Extended::new(Curve::from_lines(real), (origin - begins) / compress)
+    }
 }
 
 /// What the factors of the ordinary day are multiplied by to have the height.
@@ -83,12 +180,12 @@ fn scale(span: &[Line], height: &Height) -> f64 {
         Fixes::Peak => span.iter().map(Line::peak).fold(0.0, f64::max),
         Fixes::Total => integral.value(),
     };
-    // A shape that is zero everywhere can't have a height.
-    if figure > 0.0 {
-        height.value / figure
-    } else {
-        0.0
-    }
+    factor(height.value, figure)
+}
+
+/// What turns `figure` into `value`. A shape that is zero everywhere can't have a height.
+pub(super) fn factor(value: f64, figure: f64) -> f64 {
+    if figure > 0.0 { value / figure } else { 0.0 }
 }
 
 /// The product as straight lines from `from` to `to`, in simulated time.

@@ -91,21 +91,21 @@ impl Curve {
         }
     }
 
+    /// λ(t); at a jump, the limit from the left.
+    pub(super) fn rate_before(&self, t: f64) -> f64 {
+        let before = self.segments.partition_point(|s| s.t < t);
+        match before.checked_sub(1).map(|i| &self.segments[i]) {
+            Some(segment) if t <= self.end => segment.rate_after(t - segment.t),
+            _ => 0.0,
+        }
+    }
+
     /// Λ(t), the events expected up to `t`.
     pub fn cumulative(&self, t: f64) -> f64 {
         if t >= self.end {
             return self.total;
         }
-        let after = self.segments.partition_point(|s| s.t <= t);
-        let Some(segment) = after.checked_sub(1).map(|i| &self.segments[i]) else {
-            return 0.0;
-        };
-        // Not above where the next begins, whatever rounding says: bins that share an edge must agree on who has what.
-        let next = self
-            .segments
-            .get(after)
-            .map_or(self.total, |s| s.cumulative);
-        (segment.cumulative + segment.integral_after(t - segment.t)).min(next)
+        self.cumulative_before(t, self.segments.partition_point(|s| s.t <= t))
     }
 
     /// Λ⁻¹(y): the instant by which `y` events are expected. Where nothing is due for a while, the end of that while.
@@ -161,7 +161,7 @@ impl Curve {
     }
 
     /// The curve with every rate multiplied.
-    pub(super) fn times(&self, factor: f64) -> Curve {
+    pub(super) fn scaled(&self, factor: f64) -> Curve {
         Curve::from_lines(self.lines().map(|line| Line {
             rate_from: line.rate_from * factor,
             rate_to: line.rate_to * factor,
@@ -172,6 +172,27 @@ impl Curve {
     /// The end of the run; seconds.
     pub(super) fn end(&self) -> f64 {
         self.end
+    }
+
+    /// Reads the integral at ascending instants.
+    pub(super) fn cursor(&self) -> Cursor<'_> {
+        Cursor {
+            curve: self,
+            after: 0,
+        }
+    }
+
+    /// Λ(t), where `after` is the first segment that begins after `t`.
+    fn cumulative_before(&self, t: f64, after: usize) -> f64 {
+        let Some(segment) = after.checked_sub(1).map(|i| &self.segments[i]) else {
+            return 0.0;
+        };
+        // Not above where the next begins, whatever rounding says: bins that share an edge must agree on who has what.
+        let next = self
+            .segments
+            .get(after)
+            .map_or(self.total, |s| s.cumulative);
+        (segment.cumulative + segment.integral_after(t - segment.t)).min(next)
     }
 
     /// Cuts [from, to) out of the curve, for many inversions within it.
@@ -192,6 +213,29 @@ impl Curve {
                 pieces.push(begin - from, end - begin, rate, segment.slope);
             }
         }
+    }
+}
+
+/// Reads a curve's integral at ascending instants, without a search for each.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor<'a> {
+    curve: &'a Curve,
+    /// The first segment that begins after the last instant asked for.
+    after: usize,
+}
+
+impl Cursor<'_> {
+    /// Λ(t); `t` is not before any asked for earlier.
+    #[inline]
+    pub fn cumulative(&mut self, t: f64) -> f64 {
+        if t >= self.curve.end {
+            return self.curve.total;
+        }
+        let segments = &self.curve.segments;
+        while segments.get(self.after).is_some_and(|next| next.t <= t) {
+            self.after += 1;
+        }
+        self.curve.cumulative_before(t, self.after)
     }
 }
 
@@ -310,6 +354,8 @@ mod tests {
         let curve = curve();
         let rates = [-1.0, 0.0, 1.0, 2.0, 4.0, 5.0, 11.0, 12.0, 13.0].map(|t| curve.rate(t));
         assert_eq!(rates, [0.0, 0.0, 5.0, 0.0, 0.0, 4.0, 2.0, 0.0, 0.0]);
+        let before = [0.0, 1.0, 2.0, 5.0, 10.0, 12.0].map(|t| curve.rate_before(t));
+        assert_eq!(before, [0.0, 5.0, 10.0, 0.0, 4.0, 0.0]);
         let sums = [-1.0, 0.0, 1.0, 2.0, 4.0, 6.0, 11.0, 12.0, 13.0].map(|t| curve.cumulative(t));
         assert_eq!(sums, [0.0, 0.0, 2.5, 10.0, 10.0, 14.0, 33.0, 34.0, 34.0]);
         assert_eq!((curve.peak(), curve.total()), (10.0, 34.0));

@@ -10,6 +10,7 @@ use crate::scenario::{Flow, Scenario};
 pub struct Mix {
     seed: u64,
     events: Vec<u16>,
+    shares: Vec<f64>,
     choice: Choice,
 }
 
@@ -20,8 +21,18 @@ impl Mix {
         Mix {
             seed: scenario.seed,
             events: mix.iter().map(|(event, _)| *event as u16).collect(),
+            shares: mix.iter().map(|(_, share)| *share).collect(),
             choice: Choice::new(mix.iter().map(|(_, weight)| *weight)),
         }
+    }
+
+    /// The share of an event in the flow's.
+    pub fn share(&self, event: u16) -> f64 {
+        let shares = self.events.iter().zip(&self.shares);
+        shares
+            .filter(|(of, _)| **of == event)
+            .map(|(_, share)| share)
+            .sum()
     }
 
     /// The event that an identity is: index in the scenario. Pure.

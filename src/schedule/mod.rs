@@ -6,9 +6,14 @@
 //!
 //! ```text
 //!  shape ──▶ compose ──▶ curve ──▶ arrivals ──▶ order
-//!                                     ▲
-//!    draw, times, split, permutation ─┘
+//!                          │          ▲  │
+//!    draw, times, split, permutation ─┘  │
+//!                          ▼             ▼
+//!                       extended ──▶ journey
 //! ```
+//!
+//! Where a flow's arrivals start journeys ([`mod@journey`]), their steps are the events, and journeys under way when the run starts
+//! began by the curve's extension into the past ([`mod@extended`]).
 //!
 //! Transcendental functions come from `libm`, not from the C library of the machine: the same seed gives the same instants
 //! on every machine.
@@ -18,8 +23,10 @@ pub(crate) mod choice;
 mod compose;
 pub mod curve;
 mod draw;
+mod extended;
 #[cfg(test)]
 mod fixtures;
+mod journey;
 mod mix;
 mod order;
 mod origin;
@@ -27,12 +34,14 @@ mod permutation;
 mod shape;
 mod smooth;
 mod split;
+mod think;
 mod times;
 
 pub use arrivals::{Cells, FlowSchedule};
 pub use curve::Curve;
 pub use mix::Mix;
 pub use origin::{Draw, HELD, Origin, Step};
+pub use think::Users;
 
 /// The length of a bin: real nanoseconds.
 pub const BIN_NS: u64 = 100_000_000;

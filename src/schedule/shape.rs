@@ -85,7 +85,8 @@ fn factor(shape: &Shape, place: u32, t: f64, inside: f64, context: &Context) -> 
                 from + (to - from) * (t - at) / over
             }
         }
-        Shape::Stairs { from, step, every } => from + step * floor(inside / every),
+        // As they begin, before the span does.
+        Shape::Stairs { from, step, every } => from + step * floor(inside / every).max(0.0),
         Shape::Hours(ref factors) => hours(factors, t, inside, context.clock_s),
         Shape::Sine {
             period,
@@ -170,8 +171,12 @@ fn flash(shape: &Shape, t: f64, inside: f64) -> f64 {
     }
 }
 
-/// The straight piece that holds `inside`; zero outside all.
+/// The straight piece that holds `inside`; zero outside all. Before the span it stays as it begins.
 fn trace(pieces: &[TracePiece], t: f64, inside: f64) -> f64 {
+    if inside < 0.0 {
+        let first = pieces.first();
+        return first.map_or(0.0, |first| first.rate_from);
+    }
     let next = pieces.partition_point(|piece| piece.to <= inside);
     match pieces.get(next) {
         Some(piece) if piece.from <= inside => {

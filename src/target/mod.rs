@@ -19,8 +19,8 @@ pub struct Outgoing {
     pub token: u32,
     /// The key's bytes; `None`: no key.
     pub key: Option<Range<usize>>,
-    /// The value's bytes.
-    pub value: Range<usize>,
+    /// The value's bytes; `None`: a tombstone.
+    pub value: Option<Range<usize>>,
     /// Encoded headers; empty: none.
     pub headers: Range<usize>,
 }
@@ -113,6 +113,12 @@ pub trait Producer {
 
     /// The target's name of a failure, as its users know it.
     fn failure_name(&self, failure: Failure) -> String;
+
+    /// Whether a failure says that a record is larger than the target takes.
+    fn is_too_large(&self, failure: Failure) -> bool {
+        let _ = failure;
+        false
+    }
 
     /// The client's own view since the last call, where it has one: a JSON text.
     fn statistics(&mut self) -> Option<String> {

@@ -121,7 +121,7 @@ mod tests {
             .map(|token| Outgoing {
                 token,
                 key: None,
-                value: 0..0,
+                value: Some(0..0),
                 headers: 0..0,
             })
             .collect()

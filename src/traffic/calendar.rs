@@ -60,10 +60,9 @@ impl Calendar {
         self.base_ms + (due_ns as f64 * self.ms_per_ns) as i64
     }
 
-    /// Writes the simulated instant as RFC 3339 with milliseconds: `2026-11-30T12:01:00.250-05:00`.
+    /// Writes a simulated instant, given in milliseconds since 1970, as RFC 3339 with milliseconds: `2026-11-30T12:01:00.250-05:00`.
     #[inline(always)]
-    pub(super) fn put(&self, pen: &mut Pen<'_>, due_ns: u64, last: &mut Second) {
-        let millis = self.millis(due_ns);
+    pub(super) fn put(&self, pen: &mut Pen<'_>, millis: i64, last: &mut Second) {
         let (second, thousandths) = (millis.div_euclid(1000), millis.rem_euclid(1000));
         if last.number != second {
             last.number = second;
@@ -157,7 +156,7 @@ mod tests {
                     + 43_260_000
                     + (due_ns as f64 * 144.0 / 1e6) as i64;
                 let at = jiff::Timestamp::from_millisecond(at).unwrap();
-                let written = text(|pen| calendar.put(pen, due_ns, &mut second));
+                let written = text(|pen| calendar.put(pen, calendar.millis(due_ns), &mut second));
                 assert_eq!(written.parse::<jiff::Timestamp>().unwrap(), at);
                 let local = at.to_zoned(starts.time_zone().clone());
                 let ought = local.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string();
@@ -176,7 +175,9 @@ mod tests {
             catch_up: Duration::ZERO,
         };
         let write = |time: &Time| {
-            text(|pen| Calendar::new(time).put(pen, 250_000_000, &mut Second::default()))
+            let calendar = Calendar::new(time);
+            let at = calendar.millis(250_000_000);
+            text(|pen| calendar.put(pen, at, &mut Second::default()))
         };
         assert_eq!(write(&time), "2026-11-30T12:01:00.250-05:00");
         time.starts = "2026-11-30T00:00:00+00:00[UTC]".parse().unwrap();

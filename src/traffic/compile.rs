@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::blanks::Refused;
 use super::field::escape;
 use super::pen::SLACK;
 use super::problem::{Place, Problem, nearest};
 use super::repeats::Repeats;
 use super::syntax::{Blank, Mode, Piece, Word, cut};
-use super::template::{Kit, Lines, MOST_LINES, Op, Step, Template, Words};
+use super::template::{Draw, Kit, Lines, MOST_LINES, Op, Step, Template, Words};
 use crate::scenario::{Pool, TemplateText};
 use crate::schedule::choice::Choice;
 
@@ -27,11 +28,11 @@ pub(super) struct Origins {
     pub text: Vec<usize>,
 }
 
-/// Compiles a template. `None` when there were problems.
+/// Compiles a template. `None` when there were problems. `unfit`: blanks that its event can't have.
 pub(super) fn compile(
     source: &TemplateText,
     mode: Mode,
-    (pools, kit): (&[Pool], &Kit),
+    (pools, kit, unfit): (&[Pool], &Kit, &[Refused]),
     problems: &mut Vec<Problem>,
 ) -> Option<Compiled> {
     let before = problems.len();
@@ -40,6 +41,8 @@ pub(super) fn compile(
         source,
         mode,
         pools,
+        kit,
+        unfit,
         problems,
         template: Template::default(),
         origins: Origins::default(),
@@ -66,7 +69,7 @@ pub(super) fn compile(
         problems,
         ..
     } = compiler;
-    template.draws = draws.into_iter().collect();
+    template.draws = with_parents(draws, kit);
     template.text.resize(template.text.len() + SLACK, 0);
     problems[before..].sort_by_key(|problem| {
         problem
@@ -81,8 +84,25 @@ pub(super) fn compile(
     Some(Compiled { template, origins })
 }
 
+/// These pools, and those that their ids belong to, which come first.
+pub(super) fn with_parents(pools: impl IntoIterator<Item = usize>, kit: &Kit) -> Vec<Draw> {
+    let mut draws = BTreeSet::new();
+    for pool in pools {
+        let mut next = Some(pool);
+        while let Some(pool) = next {
+            next = kit.pools.parent(pool);
+            draws.insert(Draw {
+                pool,
+                pick: pool,
+                parent: next,
+            });
+        }
+    }
+    draws.into_iter().collect()
+}
+
 /// What each built-in blank takes, as its mistakes are answered.
-const USAGE: [(&str, &str); 8] = [
+const USAGE: [(&str, &str); 11] = [
     ("uuid", "nothing more: `{{uuid}}`"),
     ("now", "nothing more: `{{now}}`"),
     ("now_ms", "nothing more: `{{now_ms}}`"),
@@ -99,6 +119,9 @@ const USAGE: [(&str, &str); 8] = [
         "pad",
         "a number of bytes, at most 10,000,000: `{{pad 400}}`",
     ),
+    ("session", "nothing more: `{{session}}`"),
+    ("device", "nothing more: `{{device}}`"),
+    ("batch", "nothing more: `{{batch}}`"),
     (
         "#lines",
         "how many there are on average, from 1 to 1000: `{{#lines 2.87}} ... {{/lines}}`",
@@ -110,17 +133,17 @@ const MOST_PAD: u32 = 10_000_000;
 /// The most bytes of pads that an event may have on average, its lines counted. Brokers refuse records far smaller than this.
 const MOST_PADDING: f64 = 20e6;
 
-/// Blanks of journeys and of arrivals that this version does not have.
-const UNAVAILABLE: [&str; 3] = ["session", "device", "batch"];
-
 struct Compiler<'a> {
     source: &'a TemplateText,
     mode: Mode,
     pools: &'a [Pool],
+    kit: &'a Kit,
+    unfit: &'a [Refused],
     problems: &'a mut Vec<Problem>,
     template: Template,
     origins: Origins,
-    draws: BTreeSet<(usize, usize)>,
+    /// The pools used outside lines.
+    draws: BTreeSet<usize>,
     open: Option<Open>,
     /// The text since the last blank: start and length in [`Template::text`].
     pending: (usize, usize),
@@ -136,7 +159,8 @@ struct Open {
     mean: f64,
     /// The first step that is repeated.
     first: usize,
-    draws: BTreeSet<(usize, usize)>,
+    /// The pools used.
+    draws: BTreeSet<usize>,
 }
 
 impl Compiler<'_> {
@@ -181,9 +205,15 @@ impl Compiler<'_> {
     fn blank(&mut self, blank: &Blank) {
         let name = blank.words[0].text.as_str();
         let rest = &blank.words[1..];
+        if let Some((_, why)) = self.unfit.iter().find(|(unfit, _)| *unfit == name) {
+            return self.problem(blank.words[0].at.clone(), why.clone(), None);
+        }
         let op = match name {
             "#lines" => return self.open_lines(blank),
             "/lines" => return self.close_lines(blank),
+            "session" if rest.is_empty() => Some(Op::Session),
+            "device" if rest.is_empty() => Some(Op::Device),
+            "batch" if rest.is_empty() => Some(Op::Batch),
             "uuid" if rest.is_empty() => Some(Op::Uuid),
             "now" if rest.is_empty() => Some(Op::Now),
             "now_ms" if rest.is_empty() => Some(Op::NowMs),
@@ -191,7 +221,7 @@ impl Compiler<'_> {
             "decimal" => decimal(rest),
             "pad" => pad(rest),
             "choice" => self.choice(blank),
-            "uuid" | "now" | "now_ms" => None,
+            "session" | "device" | "batch" | "uuid" | "now" | "now_ms" => None,
             _ => return self.entity(blank),
         };
         match op {
@@ -219,7 +249,7 @@ impl Compiler<'_> {
         };
         let pick = within + number;
         let Some(field) = field else {
-            draws.insert((number, pick));
+            draws.insert(number);
             return self.push(Op::Id(pick as u32), blank.at.clone());
         };
         let fields = &self.pools[number].fields;
@@ -233,7 +263,7 @@ impl Compiler<'_> {
                 near.map(|field| format!("{pool}.{field}")),
             );
         };
-        draws.insert((number, pick));
+        draws.insert(number);
         let before = self.pools[..number].iter().map(|pool| pool.fields.len());
         let field = before.sum::<usize>() + at;
         self.push(
@@ -249,12 +279,6 @@ impl Compiler<'_> {
     fn unknown(&mut self, blank: &Blank) {
         let name = blank.words[0].text.as_str();
         let at = blank.words[0].at.clone();
-        if UNAVAILABLE.contains(&name) {
-            let message = format!(
-                "`{{{{{name}}}}}` is not available here: no flow of this version has a {name}; use a pool"
-            );
-            return self.problem(at, message, None);
-        }
         let known: Vec<String> = self
             .pools
             .iter()
@@ -350,15 +374,45 @@ impl Compiler<'_> {
         if blank.words.len() > 1 {
             self.usage(blank);
         }
+        let draws = self.line_draws(&open.draws);
         self.template.lines.push(Lines {
             repeats: Repeats::new(open.mean),
-            draws: open.draws.into_iter().collect(),
+            draws,
             first: open.first,
             last: self.template.steps.len(),
             most: 0,
         });
         let number = self.template.lines.len() as u32 - 1;
         self.push(Op::Again(number), blank.at.clone());
+    }
+
+    /// What a repetition draws. Ids that belong to one which the lines do not name belong to the same in all lines: that one is
+    /// drawn outside.
+    fn line_draws(&mut self, named: &BTreeSet<usize>) -> Vec<Draw> {
+        let within = self.pools.len();
+        let mut pools = named.clone();
+        for &pool in named {
+            let above: Vec<usize> =
+                std::iter::successors(Some(pool), |&at| self.kit.pools.parent(at)).collect();
+            let highest = above.iter().rposition(|at| named.contains(at));
+            pools.extend(&above[..=highest.unwrap_or(0)]);
+        }
+        let draw = |&pool: &usize| {
+            let parent = self.kit.pools.parent(pool);
+            let parent = parent.map(|parent| match pools.contains(&parent) {
+                true => within + parent,
+                false => {
+                    self.draws.insert(parent);
+                    parent
+                }
+            });
+            Draw {
+                pool,
+                pick: within + pool,
+                parent,
+            }
+        };
+        pools.iter().map(draw).collect()
     }
 
     fn finish(&mut self) {

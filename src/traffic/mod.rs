@@ -1,11 +1,14 @@
 //! What is sent: pools of entities, event templates, keys, partitions, stamps. Pure in (seed, identity).
 //!
 //! [`Traffic::compile`] turns a scenario's events into lists of operations over prepared texts, once; a [`Renderer`] runs such a list
-//! for one event at a time, into a buffer of the caller's, and allocates nothing. Everything in an event comes from one random
-//! stream that its identity seeds, so any event can be made again alone, anywhere.
+//! for one event at a time, into a buffer of the caller's, and allocates nothing. Everything in an event comes from random
+//! streams that its identity or its journey seeds, so any event can be made again alone, anywhere.
 
+mod belonging;
+mod blanks;
 mod calendar;
 mod compile;
+mod defect;
 mod field;
 mod filler;
 mod header;
@@ -19,6 +22,7 @@ mod proof;
 mod render;
 mod repeats;
 mod samples;
+mod scope;
 mod skew;
 pub mod stamp;
 mod syntax;
@@ -45,8 +49,8 @@ pub struct Rendered {
     pub partition: u32,
     /// The key's bytes in the buffer; `None`: no key.
     pub key: Option<Range<usize>>,
-    /// The value's bytes in the buffer, stamp included.
-    pub value: Range<usize>,
+    /// The value's bytes in the buffer, stamp included; `None`: a tombstone.
+    pub value: Option<Range<usize>>,
     /// Encoded headers in the buffer (`headers` decodes them); empty: none.
     pub headers: Range<usize>,
 }

@@ -10,6 +10,9 @@ pub(super) const SLACK: usize = 64;
 /// The most bytes a number takes, with its sign and decimals.
 pub(super) const NUMBER_LEN: usize = 24;
 
+/// The bytes of a number in hexadecimal.
+pub(super) const HEX_LEN: usize = 16;
+
 /// The bytes of a uuid.
 pub(super) const UUID_LEN: usize = 36;
 
@@ -125,6 +128,15 @@ impl<'a> Pen<'a> {
         self.unsigned(size / 100);
         let [tens, ones] = TWO_DIGITS[(size % 100) as usize];
         self.copy(&[b'.', tens, ones], 3);
+    }
+
+    /// Writes a number as 16 hexadecimal digits.
+    #[inline(always)]
+    pub(super) fn hex(&mut self, number: u64) {
+        let mut text = [0; HEX_LEN];
+        text[..8].copy_from_slice(&hex8((number >> 32) as u32));
+        text[8..].copy_from_slice(&hex8(number as u32));
+        self.copy(&text, HEX_LEN);
     }
 
     /// Writes a random (version 4) uuid made of these bits.

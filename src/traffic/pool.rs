@@ -18,7 +18,12 @@ enum By {
     /// All alike.
     Even,
     /// A share of the picks goes to the first `ids`.
-    Hot { share: f64, bar: u64, ids: u64 },
+    Hot {
+        share: f64,
+        bar: u64,
+        ids: u64,
+        of: f64,
+    },
     /// A falling law.
     Ranks(Ranks),
 }
@@ -32,13 +37,18 @@ impl Pool {
             Skew::Zipf(s) => By::Ranks(Ranks::new(count, Law::Zipf(s))),
             Skew::LogNormal(sigma) => By::Ranks(Ranks::new(count, Law::LogNormal(sigma))),
             Skew::Hot { share, of } => {
-                let ids = ((of * count as f64).round() as u64).clamp(1, count);
+                let ids = hot_ids(of, count);
                 if ids == count {
                     By::Even
                 } else {
                     // A cast saturates: a share of 1 is all but one in 2^64.
                     let bar = (share * 2f64.powi(64)) as u64;
-                    By::Hot { share, bar, ids }
+                    By::Hot {
+                        share,
+                        bar,
+                        ids,
+                        of,
+                    }
                 }
             }
         };
@@ -55,15 +65,39 @@ impl Pool {
     pub fn pick(&self, rng: &mut Stream) -> u64 {
         match &self.by {
             By::Even => 1 + below(rng.next_u64(), self.count),
-            By::Hot { bar, ids, .. } => {
-                let (first, len) = if rng.next_u64() < *bar {
-                    (1, *ids)
-                } else {
-                    (1 + ids, self.count - ids)
-                };
-                first + below(rng.next_u64(), len)
-            }
+            By::Hot { bar, ids, .. } => pick_hot(*bar, *ids, self.count, rng),
             By::Ranks(ranks) => ranks.pick(rng),
+        }
+    }
+
+    /// Draws one of `n` (at least 1, at most as many as there are), `1..=n`, with the skew that a pool of `n` has.
+    #[inline]
+    pub(super) fn pick_of(&self, n: u64, rng: &mut Stream) -> u64 {
+        match &self.by {
+            By::Even => 1 + below(rng.next_u64(), n),
+            By::Hot { bar, of, .. } => pick_hot(*bar, hot_ids(*of, n), n, rng),
+            By::Ranks(ranks) => ranks.pick_of(n, rng),
+        }
+    }
+
+    /// The share of picks that the first `k` of `n` are expected to get from [`Pool::pick_of`]; 0 for none, 1 for all, never falling.
+    pub(super) fn share_up_to(&self, k: u64, n: u64) -> f64 {
+        if k >= n {
+            return 1.0;
+        }
+        match &self.by {
+            By::Even => k as f64 / n as f64,
+            By::Hot { share, of, .. } => {
+                let hot = hot_ids(*of, n);
+                if hot == n {
+                    k as f64 / n as f64
+                } else if k <= hot {
+                    share * (k as f64 / hot as f64)
+                } else {
+                    share + (1.0 - share) * ((k - hot) as f64 / (n - hot) as f64)
+                }
+            }
+            By::Ranks(ranks) => ranks.share_up_to(k, n),
         }
     }
 
@@ -84,6 +118,22 @@ impl Pool {
             By::Ranks(ranks) => ranks.share(id),
         }
     }
+}
+
+/// How many of `n` ids are hot when a share `of` them is.
+fn hot_ids(of: f64, n: u64) -> u64 {
+    ((of * n as f64).round() as u64).clamp(1, n)
+}
+
+/// One of `n` ids, of which the first `hot` get the picks below the bar.
+#[inline(always)]
+fn pick_hot(bar: u64, hot: u64, n: u64, rng: &mut Stream) -> u64 {
+    let (first, len) = if rng.next_u64() < bar || hot == n {
+        (1, hot)
+    } else {
+        (1 + hot, n - hot)
+    };
+    first + below(rng.next_u64(), len)
 }
 
 #[cfg(test)]
@@ -211,6 +261,37 @@ mod tests {
                 let ratio = pool.share(1) / pool.share(id);
                 let law = (id as f64).powf(s);
                 assert!((ratio / law - 1.0).abs() < 0.01, "{s} {id} {ratio} {law}");
+            }
+        }
+    }
+
+    /// What is drawn of a few looks like a pool of a few.
+    #[test]
+    fn a_few_are_picked_as_a_pool_of_a_few() {
+        for (seed, skew) in SKEWS.into_iter().enumerate() {
+            let pool = Pool::new(1_860_000, skew);
+            for n in [1, 2, 57, 300] {
+                let picks = 200_000;
+                let mut rng = stream(seed as u64, Purpose::Test, n, 3);
+                let mut counts = vec![0u64; n as usize + 1];
+                for _ in 0..picks {
+                    counts[pool.pick_of(n, &mut rng) as usize] += 1;
+                }
+                let few = Pool::new(n, skew);
+                let (mut chi, mut last) = (0.0, 0.0);
+                for id in 1..=n {
+                    let up_to = pool.share_up_to(id, n);
+                    let expected = (up_to - last) * picks as f64;
+                    last = up_to;
+                    chi += (counts[id as usize] as f64 - expected).powi(2) / expected.max(1e-9);
+                    // All ranks of a block are alike, which is felt most where the law falls most steeply: by 4 % at its end.
+                    let off = expected / picks as f64 / few.share(id) - 1.0;
+                    assert!(off.abs() < 0.05, "{skew:?} {id} of {n}: {off}");
+                }
+                assert_eq!((last, counts[0]), (1.0, 0));
+                // Chi-square of n - 1 degrees of freedom: sd sqrt(2(n - 1)); 5 sd and one for few degrees.
+                let most = n as f64 + 5.0 * (2.0 * n as f64).sqrt() + 5.0;
+                assert!(chi < most, "{skew:?} {n}: {chi}");
             }
         }
     }

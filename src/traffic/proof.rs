@@ -1,12 +1,13 @@
 //! Whether a template really renders to one JSON object: a few events of it are rendered and read back.
 
+use rand::Rng;
 use serde_json::Value;
 
 use super::compile::Compiled;
 use super::pen::Pen;
 use super::problem::{Place, Problem};
 use super::stamp;
-use super::template::{Draft, Kit, Op, Scratch};
+use super::template::{Draft, Kit, Names, Op, Scratch};
 use crate::rng::{Purpose, stream};
 use crate::scenario::{StampPlace, TemplateText};
 
@@ -38,7 +39,13 @@ pub(super) fn prove(
             kit,
             scratch: &mut scratch,
             rng: &mut rng,
-            due_ns: 0,
+            at_ms: 0,
+            names: Names {
+                session: stream(0, Purpose::Event, u64::MAX - 1, sample).next_u64(),
+                device: sample + 1,
+                batch: sample as u32,
+            },
+            owner: None,
         };
         draft.draw(&compiled.template.draws);
         let most = draft.measure(&compiled.template);

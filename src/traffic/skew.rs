@@ -23,11 +23,11 @@ pub(super) enum Law {
 #[derive(Clone, Debug)]
 pub(super) struct Ranks {
     count: u64,
+    law: Law,
     /// An alias table with a column for each block. This is all that a pick looks at: 10 kB for millions of ranks.
     columns: Vec<Column>,
-    /// Block weights as whole numbers; what is really picked from.
-    weights: Vec<u64>,
-    total: u64,
+    /// For each block, the weight of all ranks up to its end, as whole numbers; what is really picked from.
+    ends: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,34 +54,107 @@ impl Ranks {
                 .collect(),
         };
         let weights = whole(&masses);
-        let total = weights.iter().sum();
-        let columns = alias(&weights, total);
+        let mut total = 0;
+        let ends = weights
+            .iter()
+            .map(|weight| {
+                total += weight;
+                total
+            })
+            .collect();
         Ranks {
             count,
-            columns,
-            weights,
-            total,
+            law,
+            columns: alias(&weights, total),
+            ends,
         }
     }
 
     /// A rank. Always two draws.
     #[inline]
     pub(super) fn pick(&self, rng: &mut Stream) -> u64 {
+        let block = self.pick_block(rng);
+        block.first + below(rng.next_u64(), block.len)
+    }
+
+    #[inline(always)]
+    fn pick_block(&self, rng: &mut Stream) -> Block {
         let wide = u128::from(rng.next_u64()) * self.columns.len() as u128;
         let (at, fraction) = ((wide >> 64) as usize, (wide >> 32) as u32);
         let column = self.columns[at];
         // Either is as likely, so a branch here would often be guessed wrong.
         let own = fraction < column.threshold;
         let at = std::hint::select_unpredictable(own, at as u32, column.other);
-        let block = block(at, self.count);
-        block.first + below(rng.next_u64(), block.len)
+        block(at, self.count)
+    }
+
+    /// A rank of `1..=n`, with the skew that `n` ranks (at most as many as there are) have by this law. Always two draws.
+    pub(super) fn pick_of(&self, n: u64, rng: &mut Stream) -> u64 {
+        match self.law {
+            // The first ranks among themselves are picked by the same law.
+            Law::Zipf(_) => {
+                let random = below(rng.next_u64(), self.weight_up_to(n));
+                let at = self.ends.partition_point(|&end| end <= random);
+                let block = block(at as u32, n);
+                block.first + below(rng.next_u64(), block.len)
+            }
+            // Weights are a function of rank ÷ count.
+            Law::LogNormal(_) => {
+                let block = self.pick_block(rng);
+                let within = (rng.next_u64() >> 11) as f64 / 2f64.powi(53);
+                let place = (block.first - 1) as f64 + within * block.len as f64;
+                let scaled = place * (n as f64 / self.count as f64);
+                1 + (scaled as u64).min(n - 1)
+            }
+        }
+    }
+
+    /// The share of picks that the first `k` of `n` ranks are expected to get from [`Ranks::pick_of`]; 0 for none, 1 for all, and
+    /// never falling.
+    pub(super) fn share_up_to(&self, k: u64, n: u64) -> f64 {
+        if k >= n {
+            return 1.0;
+        }
+        match self.law {
+            Law::Zipf(_) => self.weight_up_to(k) as f64 / self.weight_up_to(n) as f64,
+            Law::LogNormal(_) => {
+                let place = k as f64 * (self.count as f64 / n as f64);
+                let whole = (place as u64).min(self.count - 1);
+                let next = self.weight(block_of(whole + 1)) as f64;
+                let len = block(block_of(whole + 1), self.count).len as f64;
+                let part = (place - whole as f64) * next / len;
+                (self.weight_up_to(whole) as f64 + part) / self.total() as f64
+            }
+        }
     }
 
     /// The expected share of picks of a rank.
     pub(super) fn share(&self, rank: u64) -> f64 {
         let at = block_of(rank);
         let len = block(at, self.count).len;
-        self.weights[at as usize] as f64 / self.total as f64 / len as f64
+        self.weight(at) as f64 / self.total() as f64 / len as f64
+    }
+
+    fn total(&self) -> u64 {
+        self.ends[self.ends.len() - 1]
+    }
+
+    /// The weight of a block.
+    fn weight(&self, at: u32) -> u64 {
+        let at = at as usize;
+        self.ends[at] - at.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// The weight of the ranks up to `rank`; of a block that it cuts, a part as large as its part of the ranks.
+    fn weight_up_to(&self, rank: u64) -> u64 {
+        if rank == 0 {
+            return 0;
+        }
+        let at = block_of(rank);
+        let block = block(at, self.count);
+        let ranks = rank - block.first + 1;
+        let part = u128::from(self.weight(at)) * u128::from(ranks) / u128::from(block.len);
+        self.ends[at as usize] - self.weight(at) + part as u64
     }
 }
 
@@ -210,8 +283,8 @@ mod tests {
             got[at] += own / n as f64;
             got[column.other as usize] += (1.0 - own) / n as f64;
         }
-        for (at, &weight) in ranks.weights.iter().enumerate() {
-            let asked = weight as f64 / ranks.total as f64;
+        for at in 0..n {
+            let asked = ranks.weight(at as u32) as f64 / ranks.total() as f64;
             assert!((got[at] - asked).abs() < 1e-9, "{at}: {} {asked}", got[at]);
         }
     }

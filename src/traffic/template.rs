@@ -2,13 +2,15 @@
 
 use rand::Rng;
 
+use super::belonging::Pools;
 use super::calendar::{Calendar, INSTANT_LEN, Second};
 use super::field::{Field, between};
 use super::filler::Filler;
-use super::pen::{NUMBER_LEN, Pen, UUID_LEN};
-use super::pool::Pool;
+use super::pen::{HEX_LEN, NUMBER_LEN, Pen, UUID_LEN};
 use super::repeats::Repeats;
+use super::scope::Owner;
 use crate::rng::Stream;
+use crate::schedule::Origin;
 use crate::schedule::choice::Choice;
 
 /// The most lines that may be asked for on average.
@@ -24,8 +26,18 @@ pub(super) struct Template {
     pub lines: Vec<Lines>,
     /// The most bytes it writes, lines left out.
     pub most: usize,
-    /// The pools it uses outside lines, and where their ids go in [`Scratch::picks`].
-    pub draws: Vec<(usize, usize)>,
+    /// The pools it uses outside lines.
+    pub draws: Vec<Draw>,
+}
+
+/// A pool that an id is drawn of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Draw {
+    pub pool: usize,
+    /// Where the id goes in [`Scratch::picks`].
+    pub pick: usize,
+    /// Where the id is that it belongs to.
+    pub parent: Option<usize>,
 }
 
 /// Some fixed text, and what comes behind it.
@@ -51,9 +63,15 @@ pub(super) enum Op {
         field: u32,
         quoted: bool,
     },
+    /// The journey's id.
+    Session,
+    /// The device's number.
+    Device,
+    /// The batch's number.
+    Batch,
     /// A random uuid.
     Uuid,
-    /// The due instant in simulated time, RFC 3339.
+    /// The event's simulated time, RFC 3339.
     Now,
     /// The same in milliseconds since 1970.
     NowMs,
@@ -81,8 +99,8 @@ pub(super) struct Words {
 /// A part that is repeated with commas.
 pub(super) struct Lines {
     pub repeats: Repeats,
-    /// The pools that each repetition draws for itself, and where their ids go in [`Scratch::picks`].
-    pub draws: Vec<(usize, usize)>,
+    /// The pools that each repetition draws for itself.
+    pub draws: Vec<Draw>,
     /// The first of [`Template::steps`] that is repeated.
     pub first: usize,
     /// The one that leads back.
@@ -93,7 +111,7 @@ pub(super) struct Lines {
 
 /// What the templates of a scenario have in common.
 pub(super) struct Kit {
-    pub pools: Vec<Pool>,
+    pub pools: Pools,
     /// Those of all pools, one behind the other.
     pub fields: Vec<Field>,
     pub filler: Filler,
@@ -105,6 +123,10 @@ pub(super) struct Kit {
 pub(super) struct Scratch {
     /// Drawn ids: one for each pool, then one for each pool within lines.
     pub picks: Vec<u64>,
+    /// By place of `picks`: an id that is not drawn but given; 0: none.
+    pub given: Vec<u64>,
+    /// By pool, whether its flash hit the event at hand.
+    pub hit: Vec<bool>,
     pub second: Second,
     /// How often each of a template's lines is repeated in the event at hand.
     repeats: Vec<usize>,
@@ -125,7 +147,9 @@ impl Template {
     fn most_of(&self, steps: &[Step], kit: &Kit) -> usize {
         let most = |op: &Op| match *op {
             Op::Nothing | Op::Lines(_) | Op::Again(_) => 0,
-            Op::Id(_) | Op::NowMs | Op::Int(..) | Op::Decimal(..) => NUMBER_LEN,
+            Op::Session => HEX_LEN,
+            Op::Id(_) | Op::Device | Op::Batch => NUMBER_LEN,
+            Op::NowMs | Op::Int(..) | Op::Decimal(..) => NUMBER_LEN,
             Op::Field { field, .. } => kit.fields[field as usize].most(),
             Op::Uuid => UUID_LEN,
             Op::Now => INSTANT_LEN,
@@ -144,6 +168,8 @@ impl Scratch {
     pub(super) fn new(kit: &Kit) -> Scratch {
         Scratch {
             picks: vec![1; 2 * kit.pools.len()],
+            given: vec![0; 2 * kit.pools.len()],
+            hit: vec![false; kit.pools.len()],
             second: Second::default(),
             // More lines than these in one template make the list grow, once.
             repeats: Vec::with_capacity(64),
@@ -156,15 +182,59 @@ pub(super) struct Draft<'a> {
     pub kit: &'a Kit,
     pub scratch: &'a mut Scratch,
     pub rng: &'a mut Stream,
-    pub due_ns: u64,
+    /// The event's simulated time: milliseconds since 1970 UTC.
+    pub at_ms: i64,
+    pub names: Names,
+    /// What it is part of; `None`: all is drawn for it alone, by the skews alone.
+    pub owner: Option<Owner<'a>>,
+}
+
+/// What an event's blanks say of what it is part of; 0 where it is not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Names {
+    pub session: u64,
+    pub device: u64,
+    pub batch: u32,
+}
+
+impl Names {
+    /// Those of an event of this origin.
+    #[inline]
+    pub(super) fn of(origin: &Origin) -> Names {
+        let (mut session, mut device, mut batch) = (0, 0, 0);
+        match origin {
+            Origin::Alone => {}
+            Origin::Batch { batch: of, .. } => batch = *of,
+            Origin::Device { device: of } => device = *of,
+            Origin::Step(step) => (session, batch) = (step.session, step.batch),
+        }
+        Names {
+            session,
+            device,
+            batch,
+        }
+    }
 }
 
 impl Draft<'_> {
     /// Draws an id of each of these pools, and puts it where it goes.
     #[inline(always)]
-    pub(super) fn draw(&mut self, draws: &[(usize, usize)]) {
-        for &(pool, pick) in draws {
-            self.scratch.picks[pick] = self.kit.pools[pool].pick(self.rng);
+    pub(super) fn draw(&mut self, draws: &[Draw]) {
+        if let Some(owner) = self.owner {
+            return self.draw_for(&owner, draws, false);
+        }
+        for draw in draws {
+            let of = draw.parent.map(|parent| self.scratch.picks[parent]);
+            self.scratch.picks[draw.pick] = self.kit.pools.pick(draw.pool, of, self.rng);
+        }
+    }
+
+    /// The same for a repetition of lines.
+    #[inline(always)]
+    fn draw_line(&mut self, draws: &[Draw]) {
+        match self.owner {
+            Some(owner) => self.draw_for(&owner, draws, true),
+            None => self.draw(draws),
         }
     }
 
@@ -212,12 +282,15 @@ impl Draft<'_> {
                     let id = self.scratch.picks[pick as usize];
                     self.kit.fields[field as usize].put(pen, id, quoted);
                 }
+                Op::Session => pen.hex(self.names.session),
+                Op::Device => pen.unsigned(self.names.device),
+                Op::Batch => pen.unsigned(u64::from(self.names.batch)),
                 Op::Uuid => pen.uuid(self.rng.next_u64(), self.rng.next_u64()),
                 Op::Now => {
                     let second = &mut self.scratch.second;
-                    self.kit.calendar.put(pen, self.due_ns, second);
+                    self.kit.calendar.put(pen, self.at_ms, second);
                 }
-                Op::NowMs => pen.signed(self.kit.calendar.millis(self.due_ns)),
+                Op::NowMs => pen.signed(self.at_ms),
                 Op::Int(low, high) => pen.signed(between(self.rng, low, high)),
                 Op::Decimal(low, high) => pen.hundredths(between(self.rng, low, high)),
                 Op::Choice(number) => {
@@ -228,14 +301,14 @@ impl Draft<'_> {
                 Op::Pad(len) => self.kit.filler.put(pen, len as usize, self.rng),
                 Op::Lines(number) => {
                     left = self.scratch.repeats[number as usize] - 1;
-                    self.draw(&template.lines[number as usize].draws);
+                    self.draw_line(&template.lines[number as usize].draws);
                 }
                 Op::Again(number) => {
                     if left > 0 {
                         left -= 1;
                         let lines = &template.lines[number as usize];
                         pen.byte(b',');
-                        self.draw(&lines.draws);
+                        self.draw_line(&lines.draws);
                         at = lines.first;
                     }
                 }

@@ -1,5 +1,8 @@
 //! Whole events: bytes, errors, and that nothing panics.
 
+mod defects;
+mod origins;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,20 +161,25 @@ fn due(id: Identity) -> u64 {
 
 /// Renders the first event by itself; its key, value and the rest.
 fn render(renderer: &mut Renderer, ordinal: u32) -> (Rendered, Vec<u8>) {
-    render_as(renderer, 0, ordinal)
+    render_of(renderer, 0, ordinal, &Origin::Alone)
 }
 
-/// Renders an event by itself; its key, value and the rest.
-fn render_as(renderer: &mut Renderer, event: u16, ordinal: u32) -> (Rendered, Vec<u8>) {
+/// Renders an event of this number and origin by itself.
+fn render_of(
+    renderer: &mut Renderer,
+    event: u16,
+    ordinal: u32,
+    origin: &Origin,
+) -> (Rendered, Vec<u8>) {
     let mut buffer = b"what was there before".to_vec();
     let id = id(ordinal);
-    let rendered = renderer.render(event, id, due(id), &Origin::Alone, &mut buffer);
+    let rendered = renderer.render(event, id, due(id), origin, &mut buffer);
     (rendered, buffer)
 }
 
 fn value(renderer: &mut Renderer, ordinal: u32) -> Json {
     let (rendered, buffer) = render(renderer, ordinal);
-    serde_json::from_slice(&buffer[rendered.value]).unwrap()
+    serde_json::from_slice(&buffer[rendered.value.unwrap()]).unwrap()
 }
 
 fn problems(event: Event) -> Vec<Problem> {
@@ -219,8 +227,9 @@ fn bytes_are_pinned() {
     let shown: Vec<String> = (0..5)
         .map(|ordinal| {
             let event = u16::from(ordinal < 3);
-            let (rendered, buffer) = render_as(&mut renderer, event, ordinal);
-            let bytes = &buffer[rendered.value.start - rendered.key.map_or(0, |key| key.len())..];
+            let (rendered, buffer) = render_of(&mut renderer, event, ordinal, &Origin::Alone);
+            let bytes = &buffer
+                [rendered.value.clone().unwrap().start - rendered.key.map_or(0, |key| key.len())..];
             format!("{} {}", rendered.partition, bytes.escape_ascii())
         })
         .collect();
@@ -238,8 +247,8 @@ fn plain_bytes_are_pinned() {
         },
     );
     let (rendered, buffer) = render(&mut compiled(&scenario(vec![bytes])), 1);
-    assert_eq!(rendered.value.len(), 100);
-    insta::assert_snapshot!(buffer[rendered.value].escape_ascii().to_string());
+    assert_eq!(rendered.value.clone().unwrap().len(), 100);
+    insta::assert_snapshot!(buffer[rendered.value.unwrap()].escape_ascii().to_string());
 }
 
 #[test]
@@ -266,7 +275,7 @@ fn every_event_is_one_json_object_with_its_stamp_last() {
     for ordinal in 0..5000 {
         let (rendered, buffer) = render(&mut renderer, ordinal);
         let key = &buffer[rendered.key.clone().unwrap()];
-        let bytes = &buffer[rendered.value.clone()];
+        let bytes = &buffer[rendered.value.clone().unwrap()];
         let json: Json = serde_json::from_slice(bytes).unwrap();
         let checked = check(RUN, Some(key), Some(bytes), None);
         let Checked::Ours(stamp) = checked else {
@@ -336,7 +345,7 @@ fn escaped_within_quotes_and_as_written_outside() {
 fn an_empty_object_takes_a_stamp() {
     let mut renderer = compiled(&scenario(vec![event("e", &[], template(" { } "))]));
     let (rendered, buffer) = render(&mut renderer, 3);
-    let bytes = &buffer[rendered.value];
+    let bytes = &buffer[rendered.value.unwrap()];
     assert!(bytes.starts_with(b"{\"_hw\":\"H"));
     assert!(matches!(
         check(RUN, None, Some(bytes), None),
@@ -365,11 +374,16 @@ fn every_place_of_a_stamp_is_found() {
                     .map(|(_, raw)| raw);
                 assert_eq!(found.is_some(), place == StampPlace::Header);
                 let key = rendered.key.clone().map(|key| &buffer[key]);
-                let checked = check(RUN, key, Some(&buffer[rendered.value.clone()]), found);
+                let checked = check(
+                    RUN,
+                    key,
+                    Some(&buffer[rendered.value.clone().unwrap()]),
+                    found,
+                );
                 let ours = matches!(checked, Checked::Ours(stamp) if stamp.id == id(5));
                 assert_eq!(ours, place != StampPlace::None, "{checked:?}");
                 if let Value::Bytes { size, .. } = &value {
-                    assert_eq!(rendered.value.len(), *size);
+                    assert_eq!(rendered.value.clone().unwrap().len(), *size);
                 }
             }
         }
@@ -393,7 +407,7 @@ fn stamped_bytes_compress_as_asked() {
         let mut batch = Vec::new();
         for ordinal in 0..(128 << 10) / size as u32 {
             let (rendered, buffer) = render(&mut renderer, ordinal);
-            batch.extend_from_slice(&buffer[rendered.value]);
+            batch.extend_from_slice(&buffer[rendered.value.unwrap()]);
         }
         let compressed = lz4_flex::block::compress(&batch).len();
         let got = batch.len() as f64 / compressed as f64;
@@ -439,7 +453,7 @@ fn mean_bytes_are_the_mean() {
     let mut sum = 0;
     for ordinal in 0..5000 {
         let (rendered, _) = render(&mut renderer, ordinal);
-        sum += rendered.value.len() + rendered.key.unwrap().len();
+        sum += rendered.value.clone().unwrap().len() + rendered.key.unwrap().len();
     }
     let got = sum as f64 / 5000.0;
     // A line is some 75 bytes, their number's sd 2.3, so the mean of 500 has an sd of 8 bytes.
@@ -573,7 +587,7 @@ proptest! {
                 let mut renderer = Renderer::new(Arc::new(traffic));
                 for ordinal in 0..20 {
                     let (rendered, buffer) = render(&mut renderer, ordinal);
-                    let bytes = &buffer[rendered.value];
+                    let bytes = &buffer[rendered.value.unwrap()];
                     prop_assert!(serde_json::from_slice::<Json>(bytes).is_ok());
                     let key = &buffer[rendered.key.unwrap()];
                     let ours = matches!(check(RUN, Some(key), Some(bytes), None), Checked::Ours(_));

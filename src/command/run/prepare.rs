@@ -14,7 +14,7 @@ use crate::command::exit::Usage;
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
-use crate::scenario::{self, Arrivals, Metric, Scenario, Source};
+use crate::scenario::{self, Arrivals, Flow, Metric, Scenario, Source};
 use crate::schedule::FlowSchedule;
 use crate::target::Target;
 use crate::target::kafka::admin::Admin;
@@ -166,10 +166,15 @@ fn heed_max_rate(
         return Ok(());
     };
     let limit = limit.as_per_second();
-    if let Some(flow) = unthrottled(scenario) {
+    if let Some(flow) = unlimited(scenario) {
+        let what = match flow.arrivals {
+            Arrivals::Closed { .. } => "has closed users, whose rate is what the cluster makes it",
+            _ => "is unthrottled, so nothing limits its rate",
+        };
         let text = format!(
-            "--max-rate {}: flow {flow} is unthrottled, so nothing limits its rate; give it a mean or leave --max-rate out",
-            units::rate(limit)
+            "--max-rate {}: flow {} {what}; give it a mean or leave --max-rate out",
+            units::rate(limit),
+            flow.name
         );
         return Err(Usage(text).into());
     }
@@ -186,11 +191,10 @@ fn heed_max_rate(
     .into())
 }
 
-fn unthrottled(scenario: &Scenario) -> Option<&str> {
+/// The first flow whose rate no schedule limits.
+fn unlimited(scenario: &Scenario) -> Option<&Flow> {
     let mut flows = scenario.flows.iter();
-    flows
-        .find(|flow| flow.arrivals == Arrivals::Unthrottled)
-        .map(|flow| flow.name.as_str())
+    flows.find(|flow| !flow.arrivals.has_due())
 }
 
 /// The highest rate of all flows together, in events per second.
@@ -353,13 +357,13 @@ impl Draft<'_> {
         let mut renderer = Renderer::new(Arc::clone(self.traffic));
         let mut topics = vec![Some((0.0, 0.0)); self.scenario.topics.len()];
         for (flow, schedule) in self.scenario.flows.iter().zip(self.schedules) {
-            for (event, share) in &flow.mix {
+            for (event, _) in &flow.mix {
                 let sum = &mut topics[self.scenario.events[*event].topic];
-                if flow.arrivals == Arrivals::Unthrottled {
+                if !flow.arrivals.has_due() {
                     *sum = None;
                 }
                 if let Some((records, bytes)) = sum {
-                    let count = schedule.curve().total() * share;
+                    let count = schedule.event_curve(*event).total();
                     *records += count;
                     *bytes += count * renderer.mean_bytes(*event);
                 }
@@ -383,7 +387,7 @@ impl Draft<'_> {
         }));
         let bytes: Option<u64> = self.fullest().iter().map(|f| f.map(|f| f.bytes)).sum();
         let records: Option<u64> = self.fullest().iter().map(|f| f.map(|f| f.records)).sum();
-        let peak = unthrottled(self.scenario)
+        let peak = unlimited(self.scenario)
             .is_none()
             .then(|| peak_per_s(self.schedules));
         let mean_bytes = bytes.zip(records).map(|(b, r)| b as f64 / r.max(1) as f64);

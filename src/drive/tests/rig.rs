@@ -8,7 +8,8 @@ use crate::clock::{Clock, NS_PER_S, Tick, Virtual};
 use crate::drive::consumer::{Assignments, ConsumerLoop, ConsumerParts};
 use crate::drive::control::Control;
 use crate::drive::producer::{ProducerLoop, ProducerParts, ProducerReport};
-use crate::drive::source::{Scheduled, Source, Unthrottled};
+use crate::drive::run::oversized;
+use crate::drive::source::Source;
 use crate::measure::account::Account;
 use crate::measure::collect::Report;
 use crate::measure::consumer_recorder::ConsumerRecorder;
@@ -18,8 +19,8 @@ use crate::measure::recorder::Recorder;
 use crate::measure::shape::RunShape;
 use crate::measure::totals::{FlowTotals, GroupTotals, Phase};
 use crate::measure::window::{DueWindow, DuringWindow, Filed};
-use crate::scenario::{self, Arrivals, Overrides, Scenario, StampPlace};
-use crate::schedule::{FlowSchedule, Identity, Mix, Shards};
+use crate::scenario::{self, Overrides, Scenario, StampPlace};
+use crate::schedule::{FlowSchedule, Identity};
 use crate::target::sim::{Record, Service, Sim, SimProducer, SimSpec};
 use crate::target::{Ack, Failure, Outgoing, Producer};
 use crate::traffic::stamp::{self, Checked};
@@ -65,9 +66,14 @@ event = {{ order = 3, view = 2 }}
 topics = ["orders", "views"]
 "#
     );
+    parse(&text)
+}
+
+/// A scenario with these topics and this group, of another text.
+pub fn parse(text: &str) -> Scenario {
     let source = scenario::Source::Text {
         name: "drive.toml".into(),
-        text,
+        text: text.to_owned(),
         folder: PathBuf::from("scenarios"),
     };
     match scenario::load(&source, &Overrides::default()) {
@@ -85,6 +91,7 @@ pub fn cluster() -> SimSpec {
         service: Service::Constant(1_000),
         round_trip_ns: MS,
         queue: 1 << 30,
+        largest: usize::MAX,
         pauses: Vec::new(),
         faults: Vec::new(),
     }
@@ -124,6 +131,9 @@ impl Producer for Client {
     }
     fn failure_name(&self, failure: Failure) -> String {
         self.sim.failure_name(failure)
+    }
+    fn is_too_large(&self, failure: Failure) -> bool {
+        self.sim.is_too_large(failure)
     }
 }
 
@@ -175,25 +185,8 @@ impl Rig {
     }
 
     fn source(&self) -> Source {
-        let flow = &self.scenario.flows[0];
-        let run_ns = self.scenario.time.run_ns();
-        let shards = Shards {
-            first: self.index as u16,
-            step: flow.producers as u16,
-            end: self.scenario.shards,
-        };
-        match flow.arrivals {
-            Arrivals::Unthrottled => Source::Unthrottled(Unthrottled::new(
-                Mix::new(&self.scenario, 0),
-                0,
-                self.index as u16,
-                run_ns,
-            )),
-            _ => {
-                let schedule = Arc::new(FlowSchedule::compile(&self.scenario, 0));
-                Source::Scheduled(Scheduled::new(0, &schedule, shards))
-            }
-        }
+        let schedule = Arc::new(FlowSchedule::compile(&self.scenario, 0));
+        Source::new(&self.scenario, 0, self.index, &schedule)
     }
 
     /// Runs the producer to its end, and lets the group read everything then.
@@ -230,6 +223,7 @@ impl Rig {
                 .iter()
                 .map(|e| e.stamp != StampPlace::None)
                 .collect(),
+            oversized: oversized(scenario, 0),
             reports: reports.clone(),
             news: channel().0,
         };
@@ -392,7 +386,7 @@ pub fn ours(sim: &Sim, topic: u16, partition: u32) -> Vec<(i64, Identity, Arc<Re
         let header = traffic::headers(&record.headers)
             .find(|(name, _)| *name == stamp::HEADER)
             .map(|(_, value)| value.to_vec());
-        let (key, value) = (record.key.as_deref(), Some(&*record.value));
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
         match stamp::check(RUN_TAG, key, value, header.as_deref()) {
             Checked::Ours(stamp) => Some((offset, stamp.id, record)),
             Checked::Corrupt | Checked::Foreign => None,

@@ -233,7 +233,7 @@ impl Ledger {
     /// No event due before this instant (nanoseconds since the start of the load) will be seen by the group for the first time any
     /// more, unless a failed one reaches the log late. `None`: no event at all. Lost events don't hold it up: it moves on with
     /// the calls, each of which looks whether the group has come to where the acknowledged ends were at an earlier one. `timed`: by
-    /// flow, whether its bins are lengths of time, as the schedule's are; those of unthrottled flows only count events.
+    /// flow, whether its bins are lengths of time, as the schedule's are; those of flows without one only count events.
     pub fn settled_ns(&self, group: usize, timed: &[bool]) -> Option<u64> {
         let mut settling = lock(&self.groups[group].settling);
         let has_reached = |(_, _, place): (u16, u32, usize)| {

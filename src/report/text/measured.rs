@@ -1,6 +1,7 @@
 //! What was measured of flows and groups, as tables. Pure.
 
 use crate::measure::run::{FlowResult, RunFile};
+use crate::measure::shape::Model;
 use crate::measure::summary::Summary;
 use crate::measure::units;
 
@@ -51,6 +52,17 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
     let mut lines = table.lines(paint);
     if more > 0 {
         lines.push(format!("and {more} more flows in run.json"));
+    }
+    for (name, flow) in run.flows.iter().take(ROWS) {
+        let text = match flow.model {
+            Model::Open => continue,
+            Model::Closed => {
+                "users wait for each answer (a closed model): a slow cluster is offered less"
+            }
+            Model::Unthrottled => "unthrottled: as fast as the cluster takes events",
+        };
+        let text = format!("flow {name}: {text}; nothing is due, so there is only service time");
+        lines.extend(wrap(&text, WIDTH));
     }
     // Where it is the first reason it is said already.
     if let Some(unsteady) = run

@@ -9,8 +9,9 @@ use super::super::wire_arrivals::{self as wire_of, Phase};
 use super::super::wire_values::Devices;
 use super::super::{Arrivals, Batch, Lag, Periodic, Pool, Shape, Time, Times};
 use super::flows::Ground;
+use super::names::{once, resolve, resolve_all};
 use super::shapes::{top, within};
-use super::{Table, bounded, once, resolve, resolve_all};
+use super::{Table, bounded};
 
 /// More devices or users than anyone has.
 const MOST: u64 = 1_000_000_000;
@@ -141,7 +142,7 @@ fn batch_of(
     ground: &Ground<'_>,
     wire: &wire_of::Batch,
 ) -> Option<Batch> {
-    let keeps = resolve_all(findings, "pool", ground.pools, wire.keeps.as_ref()).map(once);
+    let keeps = resolve_all(findings, "pool", &ground.tables.pools, wire.keeps.as_ref()).map(once);
     if wire.within.get_ref().seconds == 0.0 {
         findings
             .error(wire.within.span(), "`within` must be above 0")
@@ -200,11 +201,8 @@ fn periodic_of(
     let (devices, pool) = match wire.devices.get_ref() {
         Devices::Many(n) => (*n, None),
         Devices::Pool(name) => {
-            let pool = resolve(findings, "pool", ground.pools, name, span.clone())?;
-            (
-                ground.checked_pools.get(pool).map_or(1, |p| p.count),
-                Some(pool),
-            )
+            let pool = resolve(findings, "pool", &ground.tables.pools, name, span.clone())?;
+            (ground.pools.get(pool).map_or(1, |p| p.count), Some(pool))
         }
     };
     if !(1..=MOST).contains(&devices) {

@@ -6,7 +6,7 @@ use super::super::quantity::{Lapse, Size};
 use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::{Defects, Delay, Event, Flow, Key, Oversized, StampPlace, Value};
-use super::Table;
+use super::Tables;
 use super::blanks;
 use super::events::LARGEST;
 
@@ -75,10 +75,10 @@ fn delay(
 /// A tombstone has no value to hold a stamp. So an event that may be one has its stamp in a header when the file does not say.
 pub(super) fn suit(
     findings: &mut Findings<'_>,
-    (event_tables, events): (&[Table<wire::Event>], &mut [Option<Event>]),
-    (flow_tables, flows): (&[Table<wire::Flow>], &[Option<Flow>]),
+    tables: &Tables,
+    (events, flows): (&mut [Option<Event>], &[Option<Flow>]),
 ) {
-    for (index, (table, event)) in event_tables.iter().zip(events).enumerate() {
+    for (index, (table, event)) in tables.events.iter().zip(events).enumerate() {
         let (Some(read), Some(event)) = (&table.read, event) else {
             continue;
         };
@@ -86,10 +86,18 @@ pub(super) fn suit(
         if let Some(wire) = &read.value.defects {
             asked.push((wire, event.defects, table.what.as_str()));
         }
-        for (table, flow) in flow_tables.iter().zip(flows) {
+        for (table, flow) in tables.flows.iter().zip(flows) {
             let sends = |flow: &&Flow| flow.mix.iter().any(|(e, _)| *e == index);
             let wire = table.read.as_ref().and_then(|r| r.value.defects.as_ref());
-            if let (Some(flow), Some(wire)) = (flow.as_ref().filter(sends), wire) {
+            let Some(flow) = flow.as_ref().filter(sends) else {
+                continue;
+            };
+            if !flow.arrivals.has_due() {
+                for wire in [read.value.defects.as_ref(), wire].into_iter().flatten() {
+                    once(findings, wire, &table.what);
+                }
+            }
+            if let Some(wire) = wire {
                 asked.push((wire, flow.defects, table.what.as_str()));
             }
         }
@@ -105,6 +113,14 @@ pub(super) fn suit(
                     "late and out of order show in {{now}} and {{now_ms}}".into();
             }
         }
+    }
+}
+
+/// Duplicates are due with what they repeat: where nothing is due there are none.
+fn once(findings: &mut Findings<'_>, wire: &Spanned<wire::Defects>, flow: &str) {
+    if let Some(duplicate) = &wire.get_ref().duplicate {
+        let message = format!("{flow} has no instant at which a second one would be due");
+        findings.error(duplicate.span(), message).label = "no duplicates there".into();
     }
 }
 

@@ -8,7 +8,8 @@ use super::super::scalar::{Names, Text};
 use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::{Arrivals, Event, Flow, Key, KeyPart, StampPlace, TemplateText, Topic, Value};
-use super::{Table, bounded, client, defects, need, resolve};
+use super::names::resolve;
+use super::{Table, Tables, bounded, client, defects, need};
 
 /// The largest value that a `bytes` event may have.
 pub(super) const LARGEST: u64 = 100_000_000;
@@ -52,18 +53,17 @@ pub(super) fn topics(findings: &mut Findings<'_>, tables: &[Table<wire::Topic>])
 pub(super) fn events(
     findings: &mut Findings<'_>,
     chain: &Chain,
-    tables: &[Table<wire::Event>],
-    topics: &[Table<wire::Topic>],
-    pools: &[Table<wire::Pool>],
+    tables: &Tables,
 ) -> Vec<Option<Event>> {
     tables
+        .events
         .iter()
         .map(|table| {
             let read = table.read.as_ref()?;
             let wire = &read.value;
             let topic = need(findings, table, "topic", &wire.topic)
-                .and_then(|t| resolve(findings, "topic", topics, &t.get_ref().0, t.span()));
-            let key = key(findings, wire.key.as_ref(), pools);
+                .and_then(|t| resolve(findings, "topic", &tables.topics, &t.get_ref().0, t.span()));
+            let key = key(findings, wire.key.as_ref(), &tables.pools);
             let value = value(findings, chain, table, wire);
             let mut headers = Vec::new();
             for (name, text) in wire.headers.iter().flat_map(|h| &h.0) {
@@ -232,15 +232,15 @@ fn lines(findings: &mut Findings<'_>, chain: &Chain, name: &Spanned<Text>) -> Op
 /// Whether all flows that send an event have what its key is made of; an error where one has not.
 pub(super) fn keyed(
     findings: &mut Findings<'_>,
-    (tables, events): (&[Table<wire::Event>], &[Option<Event>]),
-    (flow_tables, flows): (&[Table<wire::Flow>], &[Option<Flow>]),
+    tables: &Tables,
+    (events, flows): (&[Option<Event>], &[Option<Flow>]),
 ) {
-    for (index, (table, event)) in tables.iter().zip(events).enumerate() {
+    for (index, (table, event)) in tables.events.iter().zip(events).enumerate() {
         let key = table.read.as_ref().and_then(|r| r.value.key.as_ref());
         let (Some(event), Some(key)) = (event, key) else {
             continue;
         };
-        let senders = flows.iter().zip(flow_tables).filter_map(|(flow, table)| {
+        let senders = flows.iter().zip(&tables.flows).filter_map(|(flow, table)| {
             let flow = flow.as_ref()?;
             let sends = flow.mix.iter().any(|(event, _)| *event == index);
             sends.then_some((flow, table))

@@ -7,34 +7,30 @@ use toml::Spanned;
 use super::super::chain;
 use super::super::text::Findings;
 use super::super::wire;
-use super::super::wire_journey::Journey as WireJourney;
 use super::super::wire_values::Mix;
 use super::super::{Arrivals, Consume, Flow, FlowJourney, Journey, Pool, Shape};
 use super::heights::height;
 use super::journeys::{fits, resolve_state};
+use super::names::{once, resolve, resolve_all};
 use super::pools::shares;
 use super::shapes::Setting;
-use super::{Table, arrivals, bounded, client, defects, need, once, resolve, resolve_all, shapes};
+use super::{Table, Tables, arrivals, bounded, client, defects, need, shapes};
 
 /// What flows stand on.
 pub(super) struct Ground<'a> {
     pub setting: Setting<'a>,
-    pub events: &'a [Table<wire::Event>],
-    pub journeys: &'a [Table<WireJourney>],
-    pub checked_journeys: &'a [Option<Journey>],
-    pub pools: &'a [Table<wire::Pool>],
-    pub checked_pools: &'a [Pool],
+    pub tables: &'a Tables,
+    pub journeys: &'a [Option<Journey>],
+    pub pools: &'a [Pool],
     pub scale: f64,
     pub shards: u32,
 }
 
 /// Checks the flows; `None` stands for one with errors.
-pub(super) fn flows(
-    findings: &mut Findings<'_>,
-    ground: &Ground<'_>,
-    tables: &[Table<wire::Flow>],
-) -> Vec<Option<Flow>> {
-    tables
+pub(super) fn flows(findings: &mut Findings<'_>, ground: &Ground<'_>) -> Vec<Option<Flow>> {
+    ground
+        .tables
+        .flows
         .iter()
         .map(|table| flow(findings, ground, table))
         .collect()
@@ -52,7 +48,7 @@ fn flow(
     let takes = arrivals.as_ref().map(arrivals::Takes::of);
     let height = match takes.is_some_and(|t| !t.height) {
         true => Some(None),
-        false => height(findings, ground, table, sends.as_ref()).map(Some),
+        false => height(findings, ground, table, (sends.as_ref(), takes.is_some())).map(Some),
     };
     let mut factors = |list: &Option<Spanned<Vec<Spanned<wire::Shape>>>>| {
         let list = list.as_ref().map_or(&[][..], |s| s.get_ref().as_slice());
@@ -118,19 +114,25 @@ fn sends(
         }),
         (None, Some(journey)) => {
             let name = &journey.get_ref().0;
-            let index = resolve(findings, "journey", ground.journeys, name, journey.span())?;
-            let checked = ground.checked_journeys[index].as_ref()?;
+            let index = resolve(
+                findings,
+                "journey",
+                &ground.tables.journeys,
+                name,
+                journey.span(),
+            )?;
+            let checked = ground.journeys[index].as_ref()?;
             let start = match &wire.start {
                 Some(start) => {
                     let names: Vec<String> =
                         checked.states.iter().map(|s| s.name.clone()).collect();
-                    let what = &ground.journeys[index].what;
+                    let what = &ground.tables.journeys[index].what;
                     resolve_state(findings, what, &names, &start.get_ref().0, start.span())?
                 }
                 None => checked.start,
             };
             let own = start == checked.start;
-            if !own && !fits(findings, &ground.journeys[index], checked, start) {
+            if !own && !fits(findings, &ground.tables.journeys[index], checked, start) {
                 return None;
             }
             journey_sends(findings, (table, journey.span()), checked, (index, start))
@@ -183,7 +185,7 @@ fn mix(
 ) -> Option<Vec<(usize, f64)>> {
     match event.get_ref() {
         Mix::One(name) => {
-            let index = resolve(findings, "event", ground.events, name, event.span())?;
+            let index = resolve(findings, "event", &ground.tables.events, name, event.span())?;
             Some(vec![(index, 1.0)])
         }
         Mix::Several(several) => {
@@ -197,7 +199,13 @@ fn mix(
                 .iter()
                 .map(|(name, weight)| {
                     let span = name.span();
-                    let index = resolve(findings, "event", ground.events, name.get_ref(), span)?;
+                    let index = resolve(
+                        findings,
+                        "event",
+                        &ground.tables.events,
+                        name.get_ref(),
+                        span,
+                    )?;
                     Some((index, weight.0))
                 })
                 .collect();

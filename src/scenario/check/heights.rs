@@ -7,15 +7,16 @@ use super::super::scalar::Names;
 use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::{Fixes, Height};
+use super::Table;
 use super::flows::{Ground, Sends};
-use super::{Table, resolve};
+use super::names::resolve;
 
-/// What fixes the curve's height, with the scale applied. `None` after an error.
+/// What fixes the curve's height, with the scale applied. None at all is an error if one is `needed`. `None` after an error.
 pub(super) fn height(
     findings: &mut Findings<'_>,
     ground: &Ground<'_>,
     table: &Table<wire::Flow>,
-    sends: Option<&Sends>,
+    (sends, needed): (Option<&Sends>, bool),
 ) -> Option<Height> {
     let read = table.read.as_ref()?;
     let wire = &read.value;
@@ -55,7 +56,7 @@ pub(super) fn height(
             })
         }
         [] => {
-            if read.whole {
+            if read.whole && needed {
                 let message = format!("no height in {}", table.what);
                 let problem = findings.error(table.span.clone(), message);
                 problem.label = "needs one of `mean`, `peak`, `total`".into();
@@ -95,14 +96,14 @@ fn events_of(
     let mut counted: Vec<usize> = Vec::new();
     for (name, span) in names {
         let span = span.clone().unwrap_or(of.span());
-        let event = resolve(findings, "event", ground.events, name, span.clone())?;
+        let event = resolve(findings, "event", &ground.tables.events, name, span.clone())?;
         if !sends.mix.iter().any(|(index, _)| *index == event) {
             let problem = findings.error(span, format!("the flow does not send `{name}`"));
             problem.label = "an event of this flow, a list of them, or \"all\"".into();
             let sent = sends
                 .mix
                 .iter()
-                .map(|(e, _)| ground.events[*e].name.as_str());
+                .map(|(e, _)| ground.tables.events[*e].name.as_str());
             problem.help = Some(format!("it sends: {}", sent.collect::<Vec<_>>().join(", ")));
             return None;
         }

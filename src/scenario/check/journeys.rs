@@ -13,7 +13,8 @@ use super::super::wire_journey::{
     Follow as WireFollow, Journey as WireJourney, State as WireState,
 };
 use super::super::{Follow, Journey, Next, State};
-use super::{Table, bounded, need, no_such, once, resolve, resolve_all, simple};
+use super::names::{no_such, once, resolve, resolve_all, simple};
+use super::{Table, bounded, need};
 
 /// How many events a journey has at most when nothing is said.
 const AT_MOST: u32 = 500;

@@ -9,6 +9,7 @@ mod flows;
 mod heights;
 mod journeys;
 mod metrics;
+mod names;
 mod pools;
 mod shapes;
 mod slos;
@@ -20,13 +21,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::extends::Chain;
-use super::problem::{Problem, nearest};
 use super::quantity::Count;
 use super::read::{Read, read, unknown_word};
-use super::scalar::{Names, Text};
+use super::scalar::Text;
 use super::text::{Findings, Span};
 use super::wire;
-use super::{Abort, AbortLevel, AbortResponse, Scenario};
+use super::wire_journey;
+use super::{Abort, AbortLevel, AbortResponse, Event, Flow, Journey, Pool, Scenario};
+use names::check_name;
 
 /// The tables of things with names.
 pub(super) const NAMED: &[&str] = &["pool", "topic", "event", "journey", "flow", "consume"];
@@ -60,6 +62,39 @@ pub(super) struct Table<T> {
     pub read: Option<Read<T>>,
 }
 
+/// All tables of things with names, as they were read.
+struct Tables {
+    /// Parents first.
+    pools: Vec<Table<wire::Pool>>,
+    topics: Vec<Table<wire::Topic>>,
+    events: Vec<Table<wire::Event>>,
+    journeys: Vec<Table<wire_journey::Journey>>,
+    flows: Vec<Table<wire::Flow>>,
+    groups: Vec<Table<wire::Consume>>,
+}
+
+impl Tables {
+    fn read(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Tables {
+        let pools = named(findings, root, "pool");
+        Tables {
+            pools: pools::parents_first(findings, pools),
+            topics: named(findings, root, "topic"),
+            events: named(findings, root, "event"),
+            journeys: named(findings, root, "journey"),
+            flows: named(findings, root, "flow"),
+            groups: named(findings, root, "consume"),
+        }
+    }
+}
+
+/// What the tables say about the load; `None` stands for one with errors. Indices are those of [`Tables`].
+struct Checked {
+    pools: Vec<Pool>,
+    events: Vec<Option<Event>>,
+    journeys: Vec<Option<Journey>>,
+    flows: Vec<Option<Flow>>,
+}
+
 /// Reads a whole tree. `None` when there was an error.
 pub(super) fn scenario(
     findings: &mut Findings<'_>,
@@ -70,74 +105,20 @@ pub(super) fn scenario(
     top_words(findings, root);
     let time = time::check(findings, root);
     let load = load(findings, root);
-    let pools = named(findings, root, "pool");
-    let pools = pools::parents_first(findings, pools);
-    let topics = named(findings, root, "topic");
-    let events = named(findings, root, "event");
-    let journeys = named(findings, root, "journey");
-    let flows = named(findings, root, "flow");
-    let groups = named(findings, root, "consume");
+    let tables = Tables::read(findings, root);
     let client = one(findings, root, "client")
         .map(|p: Read<_>| client::producer(findings, &p.value))
         .unwrap_or_default();
-
+    let topics = events::topics(findings, &tables.topics);
     let setting = shapes::Setting {
         time: time.as_ref(),
         chain,
     };
-    let mut checked_pools = pools::pools(findings, time.as_ref(), &pools);
-    let checked_topics = events::topics(findings, &topics);
-    let mut checked_events = events::events(findings, chain, &events, &topics, &pools);
-    let ground = journeys::Ground {
-        root,
-        events: &events,
-        pools: &pools,
-    };
-    let checked_journeys = journeys::journeys(findings, &ground, &journeys);
-    let ground = flows::Ground {
-        setting,
-        events: &events,
-        journeys: &journeys,
-        checked_journeys: &checked_journeys,
-        pools: &pools,
-        checked_pools: &checked_pools,
-        scale: load.scale,
-        shards: load.shards,
-    };
-    let checked_flows = flows::flows(findings, &ground, &flows);
-    let consumers = flows::consumers(findings, &groups, &topics);
-    let arrivals = checked_flows.iter().flatten().map(|f| &f.arrivals);
-    arrivals::grow(&mut checked_pools, arrivals);
-    defects::suit(
-        findings,
-        (&events, &mut checked_events),
-        (&flows, &checked_flows),
-    );
-    events::keyed(
-        findings,
-        (&events, &checked_events),
-        (&flows, &checked_flows),
-    );
-    let tables = suspicious::Tables {
-        pools: &pools,
-        topics: &topics,
-        events: &events,
-        journeys: &journeys,
-    };
-    let behaviour = (&*checked_journeys, &*checked_flows);
-    suspicious::all(
-        findings,
-        &tables,
-        &checked_pools,
-        &checked_events,
-        behaviour,
-    );
+    let checked = offered(findings, root, &tables, (setting, &load));
+    let consumers = flows::consumers(findings, &tables.groups, &tables.topics);
     let whole = slos::Whole {
-        flows: &flows,
-        checked_flows: &checked_flows,
-        events: &events,
-        checked_events: &checked_events,
-        groups: &groups,
+        tables: &tables,
+        checked: &checked,
         consumers: &consumers,
         compress: time.as_ref().map_or(1.0, |t| t.compress),
     };
@@ -158,16 +139,53 @@ pub(super) fn scenario(
         time: time?,
         shards: load.shards,
         scale: load.scale,
-        pools: checked_pools,
-        topics: checked_topics,
-        events: checked_events.into_iter().collect::<Option<_>>()?,
-        journeys: checked_journeys.into_iter().collect::<Option<_>>()?,
-        flows: checked_flows.into_iter().collect::<Option<_>>()?,
+        pools: checked.pools,
+        topics,
+        events: checked.events.into_iter().collect::<Option<_>>()?,
+        journeys: checked.journeys.into_iter().collect::<Option<_>>()?,
+        flows: checked.flows.into_iter().collect::<Option<_>>()?,
         client,
         consumers: consumers.into_iter().collect::<Option<_>>()?,
         slos,
         abort,
     })
+}
+
+/// Checks what is offered: pools, events, journeys and flows, and whether they go together.
+fn offered(
+    findings: &mut Findings<'_>,
+    root: &DeTable<'_>,
+    tables: &Tables,
+    (setting, load): (shapes::Setting<'_>, &Load),
+) -> Checked {
+    let mut pools = pools::pools(findings, setting.time, &tables.pools);
+    let mut events = events::events(findings, setting.chain, tables);
+    let ground = journeys::Ground {
+        root,
+        events: &tables.events,
+        pools: &tables.pools,
+    };
+    let journeys = journeys::journeys(findings, &ground, &tables.journeys);
+    let ground = flows::Ground {
+        setting,
+        tables,
+        journeys: &journeys,
+        pools: &pools,
+        scale: load.scale,
+        shards: load.shards,
+    };
+    let flows = flows::flows(findings, &ground);
+    arrivals::grow(&mut pools, flows.iter().flatten().map(|f| &f.arrivals));
+    defects::suit(findings, tables, (&mut events, &flows));
+    events::keyed(findings, tables, (&events, &flows));
+    let checked = Checked {
+        pools,
+        events,
+        journeys,
+        flows,
+    };
+    suspicious::all(findings, tables, &checked);
+    checked
 }
 
 /// Reports words at the top of the file that nobody knows, or only later versions.
@@ -235,20 +253,6 @@ fn named<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-/// Names stand in blanks, flags, files and topics: they are kept simple.
-fn check_name(findings: &mut Findings<'_>, key: &Spanned<std::borrow::Cow<'_, str>>, kind: &str) {
-    let name = key.get_ref().as_ref();
-    if !simple(name) {
-        let message = format!("`{name}` can't be the name of a {kind}");
-        findings.error(key.span(), message).label = "letters, digits, `_` and `-` only".into();
-    }
-}
-
-fn simple(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    !name.is_empty() && name.len() <= 100 && name.chars().all(plain)
-}
-
 /// A field that must be there.
 fn need<'a, F, T>(
     findings: &mut Findings<'_>,
@@ -262,76 +266,6 @@ fn need<'a, F, T>(
         findings.error(table.span.clone(), message).label = format!("needs `{word}`");
     }
     field.as_ref()
-}
-
-/// The index of the table that a word names; an error with the nearest when there is none.
-fn resolve<T>(
-    findings: &mut Findings<'_>,
-    kind: &str,
-    tables: &[Table<T>],
-    word: &str,
-    span: Span,
-) -> Option<usize> {
-    let found = tables.iter().position(|t| t.name == word);
-    if found.is_none() {
-        let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
-        no_such(findings, kind, word, span, &names);
-    }
-    found
-}
-
-/// The error about a name that nothing has, with the nearest that something has.
-fn no_such<'f>(
-    findings: &'f mut Findings<'_>,
-    kind: &str,
-    word: &str,
-    span: Span,
-    names: &[&str],
-) -> &'f mut Problem {
-    let near = nearest(word, names.iter().copied());
-    let problem = findings.error(span, format!("there is no {kind} `{word}`"));
-    problem.label = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("not a {kind} of this scenario"),
-    };
-    problem.help = Some(match names.is_empty() {
-        true => format!("this scenario has no [{kind}.NAME] at all"),
-        false => format!("known here: {}", names.join(", ")),
-    });
-    problem
-}
-
-/// A list without repetitions.
-fn once(list: Vec<usize>) -> Vec<usize> {
-    let mut once = Vec::new();
-    for item in list {
-        if !once.contains(&item) {
-            once.push(item);
-        }
-    }
-    once
-}
-
-/// The indices of the tables that a list of words names. `None` after an error.
-fn resolve_all<T>(
-    findings: &mut Findings<'_>,
-    kind: &str,
-    tables: &[Table<T>],
-    names: Option<&Spanned<Names>>,
-) -> Option<Vec<usize>> {
-    let mut indices = Some(Vec::new());
-    let Some(names) = names else {
-        return indices;
-    };
-    for (name, span) in &names.get_ref().0 {
-        let span = span.clone().unwrap_or(names.span());
-        let found = resolve(findings, kind, tables, name, span);
-        match (&mut indices, found) {
-            (Some(list), Some(index)) => list.push(index),
-            _ => indices = None,
-        }
-    }
-    indices
 }
 
 /// A count within bounds, or the default; an error when it is outside.

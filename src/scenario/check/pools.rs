@@ -5,8 +5,9 @@ use toml::Spanned;
 use super::super::text::Findings;
 use super::super::wire;
 use super::super::{Field, FieldKind, PickFlash, Pool, Skew, Time};
+use super::names::{resolve, simple};
 use super::shapes::{positive, within};
-use super::{Table, bounded, need, resolve, simple};
+use super::{Table, bounded, need};
 
 /// Words that mean something else in a blank.
 const RESERVED: &[&str] = &[

@@ -7,17 +7,15 @@ use super::super::read::{Read, read};
 use super::super::scalar::Text;
 use super::super::text::{Findings, Span};
 use super::super::wire;
-use super::super::{Arrivals, Consume, Event, Flow, Limit, Metric, Slo, StampPlace, Subject};
+use super::super::{Arrivals, Consume, Flow, Limit, Metric, Slo, StampPlace, Subject};
 use super::metrics::{About, Rules, every, limit, quantile, rules};
-use super::{Table, resolve};
+use super::names::resolve;
+use super::{Checked, Tables};
 
 /// The scenario that SLOs are about.
 pub(super) struct Whole<'a> {
-    pub flows: &'a [Table<wire::Flow>],
-    pub checked_flows: &'a [Option<Flow>],
-    pub events: &'a [Table<wire::Event>],
-    pub checked_events: &'a [Option<Event>],
-    pub groups: &'a [Table<wire::Consume>],
+    pub tables: &'a Tables,
+    pub checked: &'a Checked,
     pub consumers: &'a [Option<Consume>],
     pub compress: f64,
 }
@@ -57,8 +55,10 @@ fn imply(metric: Metric, whole: &Whole<'_>, stated: &[Slo], into: &mut Vec<Slo>)
         return;
     }
     let subjects: Vec<Subject> = match metric {
-        Metric::Failed => (0..whole.flows.len()).map(Subject::Flow).collect(),
-        _ => (0..whole.groups.len()).map(Subject::Consume).collect(),
+        Metric::Failed => (0..whole.tables.flows.len()).map(Subject::Flow).collect(),
+        _ => (0..whole.tables.groups.len())
+            .map(Subject::Consume)
+            .collect(),
     };
     let open: Vec<Subject> = subjects
         .iter()
@@ -151,7 +151,7 @@ fn subject(
         findings.error(name.span(), message).label = format!("by {}", allowed.join(" or "));
         return None;
     }
-    if rules.about == About::Consume && whole.groups.is_empty() {
+    if rules.about == About::Consume && whole.tables.groups.is_empty() {
         let message = format!("`{}` is measured by consumers", rules.word);
         findings.error(rules.at.clone(), message).label = "this scenario has no [consume.X]".into();
         return None;
@@ -161,9 +161,11 @@ fn subject(
         [(word, name)] => {
             let (text, span) = (name.get_ref().0.as_str(), name.span());
             Some(match *word {
-                "flow" => Subject::Flow(resolve(findings, word, whole.flows, text, span)?),
-                "event" => Subject::Event(resolve(findings, word, whole.events, text, span)?),
-                _ => Subject::Consume(resolve(findings, word, whole.groups, text, span)?),
+                "flow" => Subject::Flow(resolve(findings, word, whole.tables.flows, text, span)?),
+                "event" => {
+                    Subject::Event(resolve(findings, word, whole.tables.events, text, span)?)
+                }
+                _ => Subject::Consume(resolve(findings, word, whole.tables.groups, text, span)?),
             })
         }
         [_, (word, name), ..] => {
@@ -189,7 +191,8 @@ fn measurable(
         Metric::Response | Metric::SendDelay | Metric::Achieved
     );
     let flow = whole
-        .checked_flows
+        .checked
+        .flows
         .iter()
         .enumerate()
         .find(|(index, flow)| {
@@ -205,10 +208,10 @@ fn measurable(
         });
     if let (true, Some((index, _))) = (needs_due, flow) {
         let closed =
-            matches!(&whole.checked_flows[index], Some(f) if f.arrivals != Arrivals::Unthrottled);
+            matches!(&whole.checked.flows[index], Some(f) if f.arrivals != Arrivals::Unthrottled);
         let message = format!(
             "{} is {}: it has no due instants",
-            whole.flows[index].what,
+            whole.tables.flows[index].what,
             if closed { "closed" } else { "unthrottled" }
         );
         let problem = findings.error(rules.at.clone(), message);
@@ -228,14 +231,18 @@ fn measurable(
             | Metric::Reordered
     ) && whole.consumers[group].as_ref().is_some_and(|c| {
         let mut read = whole
-            .checked_events
+            .checked
+            .events
             .iter()
             .flatten()
             .filter(|e| c.topics.contains(&e.topic));
         read.all(|e| e.stamp == StampPlace::None)
     });
     if unstamped {
-        let message = format!("{} reads no event with a stamp", whole.groups[group].what);
+        let message = format!(
+            "{} reads no event with a stamp",
+            whole.tables.groups[group].what
+        );
         findings.error(rules.at.clone(), message).label =
             format!("`{}` can't be measured without", rules.word);
     }

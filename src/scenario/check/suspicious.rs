@@ -4,23 +4,13 @@ use toml::Spanned;
 
 use super::super::chain;
 use super::super::text::{Findings, Span};
-use super::super::wire;
-use super::super::wire_journey::Journey as WireJourney;
 use super::super::{Arrivals, Event, Flow, Journey, KeyPart, Pool, Times};
-use super::Table;
 use super::blanks;
 use super::journeys::state_span;
+use super::{Checked, Tables};
 
-/// The tables of a file, for the places of warnings.
-pub(super) struct Tables<'a> {
-    pub pools: &'a [Table<wire::Pool>],
-    pub topics: &'a [Table<wire::Topic>],
-    pub events: &'a [Table<wire::Event>],
-    pub journeys: &'a [Table<WireJourney>],
-}
-
-/// What they say.
-struct Checked<'a> {
+/// What the tables say, without errors.
+struct Sound<'a> {
     pools: &'a [Pool],
     events: Vec<&'a Event>,
     journeys: Vec<&'a Journey>,
@@ -28,44 +18,50 @@ struct Checked<'a> {
 }
 
 /// Warns of everything suspicious in a scenario without errors; with errors much may only seem so.
-pub(super) fn all(
-    findings: &mut Findings<'_>,
-    tables: &Tables<'_>,
-    pools: &[Pool],
-    events: &[Option<Event>],
-    (journeys, flows): (&[Option<Journey>], &[Option<Flow>]),
-) {
+pub(super) fn all(findings: &mut Findings<'_>, tables: &Tables, checked: &Checked) {
     let all = (
-        events.iter().map(Option::as_ref).collect::<Option<_>>(),
-        journeys.iter().map(Option::as_ref).collect::<Option<_>>(),
-        flows.iter().map(Option::as_ref).collect::<Option<_>>(),
+        checked
+            .events
+            .iter()
+            .map(Option::as_ref)
+            .collect::<Option<_>>(),
+        checked
+            .journeys
+            .iter()
+            .map(Option::as_ref)
+            .collect::<Option<_>>(),
+        checked
+            .flows
+            .iter()
+            .map(Option::as_ref)
+            .collect::<Option<_>>(),
     );
     if let (Some(events), Some(journeys), Some(flows)) = all {
-        let checked = Checked {
-            pools,
+        let sound = Sound {
+            pools: &checked.pools,
             events,
             journeys,
             flows,
         };
-        unused(findings, tables, &checked);
-        unfelt(findings, tables, &checked);
-        unreached(findings, tables, &checked);
-        idle_words(findings, tables, &checked);
-        scattered(findings, tables, &checked);
+        unused(findings, tables, &sound);
+        unfelt(findings, tables, &sound);
+        unreached(findings, tables, &sound);
+        idle_words(findings, tables, &sound);
+        scattered(findings, tables, &sound);
     }
 }
 
 /// Topics without events, and events without flows.
-fn unused(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_>) {
+fn unused(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
     for (index, table) in tables.topics.iter().enumerate() {
-        if !checked.events.iter().any(|e| e.topic == index) {
+        if !sound.events.iter().any(|e| e.topic == index) {
             let message = format!("no event is written to {}", table.what);
             findings.warn(table.span.clone(), message).label = "it stays empty".into();
         }
     }
     for (index, table) in tables.events.iter().enumerate() {
         let sent = |flow: &&Flow| flow.mix.iter().any(|(event, _)| *event == index);
-        if !checked.flows.iter().any(sent) {
+        if !sound.flows.iter().any(sent) {
             let message = format!("no flow sends {}", table.what);
             findings.warn(table.span.clone(), message).label = "never sent".into();
         }
@@ -73,14 +69,14 @@ fn unused(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_
 }
 
 /// Flashes of pools from which no event that is sent takes anything.
-fn unfelt(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_>) {
-    for (index, (pool, table)) in checked.pools.iter().zip(tables.pools).enumerate() {
+fn unfelt(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
+    for (index, (pool, table)) in sound.pools.iter().zip(&tables.pools).enumerate() {
         let wire = table.read.as_ref().and_then(|r| r.value.flash.as_ref());
         let (Some(wire), Some(_)) = (wire, pool.flash) else {
             continue;
         };
-        let names = |event: &usize| blanks::names(checked.events[*event], index, pool);
-        let mut sent = checked.flows.iter().flat_map(|f| &f.mix).map(|(e, _)| e);
+        let names = |event: &usize| blanks::names(sound.events[*event], index, pool);
+        let mut sent = sound.flows.iter().flat_map(|f| &f.mix).map(|(e, _)| e);
         if !sent.any(names) {
             let message = format!("nothing feels the flash of {}", table.what);
             findings.warn(wire.id.span(), message).label =
@@ -90,9 +86,9 @@ fn unfelt(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_
 }
 
 /// Journeys that no flow begins, and states that no journey comes to.
-fn unreached(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_>) {
-    for (index, (journey, table)) in checked.journeys.iter().zip(tables.journeys).enumerate() {
-        let begun = checked.flows.iter().filter_map(|f| f.journey.as_ref());
+fn unreached(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
+    for (index, (journey, table)) in sound.journeys.iter().zip(&tables.journeys).enumerate() {
+        let begun = sound.flows.iter().filter_map(|f| f.journey.as_ref());
         let starts: Vec<usize> = begun
             .filter(|j| j.journey == index)
             .map(|j| j.start)
@@ -116,8 +112,8 @@ fn unreached(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked
 }
 
 /// Words of a state that change nothing.
-fn idle_words(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_>) {
-    for (journey, table) in checked.journeys.iter().zip(tables.journeys) {
+fn idle_words(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
+    for (journey, table) in sound.journeys.iter().zip(&tables.journeys) {
         let wires = table
             .read
             .iter()
@@ -135,7 +131,7 @@ fn idle_words(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checke
             if let (Some(pool), Some(keep_on)) = (kept, &wire.keep_on) {
                 let message = format!(
                     "{} keeps `{}` throughout",
-                    table.what, checked.pools[*pool].name
+                    table.what, sound.pools[*pool].name
                 );
                 findings.warn(keep_on.span(), message).label = "kept already".into();
             }
@@ -144,21 +140,21 @@ fn idle_words(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checke
 }
 
 /// Events keyed by a pool that their journey draws anew at every visit: one customer's events on many partitions, without an order.
-fn scattered(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked<'_>) {
-    for (index, (event, table)) in checked.events.iter().zip(tables.events).enumerate() {
+fn scattered(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
+    for (index, (event, table)) in sound.events.iter().zip(&tables.events).enumerate() {
         let key = table.read.as_ref().and_then(|r| r.value.key.as_ref());
         let names = key.iter().flat_map(|key| &key.get_ref().0);
         for (part, (_, span)) in event.key.parts.iter().zip(names) {
             let KeyPart::Pool(pool) = *part else { continue };
-            let flow = checked.flows.iter().find(|flow| {
+            let flow = sound.flows.iter().find(|flow| {
                 let sends = flow.mix.iter().any(|(e, _)| *e == index);
-                sends && drawn_anew(checked, flow, index, pool)
+                sends && drawn_anew(sound, flow, index, pool)
             });
             let Some(journey) = flow.and_then(|f| f.journey.as_ref()) else {
                 continue;
             };
             let span: Option<Span> = span.clone().or(key.map(Spanned::span));
-            let name = &checked.pools[pool].name;
+            let name = &sound.pools[pool].name;
             let journey = &tables.journeys[journey.journey].what;
             let message = format!(
                 "{journey} draws another {name} at every visit, and {} is keyed by it",
@@ -174,11 +170,11 @@ fn scattered(findings: &mut Findings<'_>, tables: &Tables<'_>, checked: &Checked
 }
 
 /// Whether the journeys of a flow may send an event with one draw of a pool and be seen with another.
-fn drawn_anew(checked: &Checked<'_>, flow: &Flow, event: usize, pool: usize) -> bool {
+fn drawn_anew(sound: &Sound<'_>, flow: &Flow, event: usize, pool: usize) -> bool {
     let Some(begun) = &flow.journey else {
         return false;
     };
-    let journey = checked.journeys[begun.journey];
+    let journey = sound.journeys[begun.journey];
     let batch = matches!(&flow.arrivals, Arrivals::Batch(batch) if batch.keeps.contains(&pool));
     if batch || journey.keeps.contains(&pool) {
         return false;
@@ -189,7 +185,7 @@ fn drawn_anew(checked: &Checked<'_>, flow: &Flow, event: usize, pool: usize) -> 
         .filter(|s| reached[*s] && !journey.states[*s].keep_on.contains(&pool))
         .map(|s| (s, caused(journey, s)))
         .filter(|(_, caused)| {
-            let shows = |e: &usize| blanks::names(checked.events[*e], pool, &checked.pools[pool]);
+            let shows = |e: &usize| blanks::names(sound.events[*e], pool, &sound.pools[pool]);
             caused.iter().any(shows)
         })
         .collect();

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::super::Time;
 use super::super::quantity::{Lapse, Moment};
 use super::super::read::Read;
+use super::super::scalar::RealLapse;
 use super::super::text::{Findings, Texts};
 use super::super::wire;
 use super::one;
@@ -65,7 +66,7 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
         None => (Duration::ZERO, length),
     };
     let time = Time {
-        history: wire.history.as_ref().map_or(HISTORY, |h| h.get_ref().0),
+        history: history(findings, wire.history.as_ref())?,
         starts,
         span: length,
         play,
@@ -89,16 +90,6 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
         findings.error(place, message);
         return None;
     }
-    if let Some(history) = wire
-        .history
-        .as_ref()
-        .filter(|_| time.history > LONGEST_HISTORY)
-    {
-        findings
-            .error(history.span(), "the history is too long")
-            .label = format!("real time, at most {}", Lapse(LONGEST_HISTORY));
-        return None;
-    }
     if let Some(warmup) = &wire.warmup
         && time.warmup >= run
     {
@@ -106,6 +97,21 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
         findings.warn(warmup.span(), message).label = "SLOs judge what comes after it".into();
     }
     Some(time)
+}
+
+/// How far back journeys are replayed. `None` after an error.
+fn history(findings: &mut Findings<'_>, given: Option<&Spanned<RealLapse>>) -> Option<Duration> {
+    let Some(given) = given else {
+        return Some(HISTORY);
+    };
+    let RealLapse(history) = *given.get_ref();
+    if history > LONGEST_HISTORY {
+        findings
+            .error(given.span(), "the history is too long")
+            .label = format!("real time, at most {}", Lapse(LONGEST_HISTORY));
+        return None;
+    }
+    Some(history)
 }
 
 /// The time as it stands in a tree, without a word about errors; `None` when there are any.

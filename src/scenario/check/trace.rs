@@ -37,8 +37,8 @@ struct Row {
     /// Seconds since the epoch.
     at: f64,
     value: f64,
-    /// Where it stands in the file.
-    line: usize,
+    /// The byte of the file it begins at.
+    place: usize,
 }
 
 /// A file with what is wrong in it.
@@ -98,6 +98,12 @@ pub(super) fn trace_of(
             return None;
         }
     };
+    if text.trim_matches('\u{feff}').trim().is_empty() {
+        findings
+            .error(wire.file.span(), format!("`{name}` is empty"))
+            .label = "a line of names and lines of values are expected there".into();
+        return None;
+    }
     let mut file = File {
         name: &name,
         text: text.strip_prefix('\u{feff}').unwrap_or(&text),
@@ -126,7 +132,7 @@ pub(super) fn trace_of(
 }
 
 /// Hands over what is wrong with a file. `None` when anything is.
-fn report(findings: &mut Findings<'_>, file: File<'_>, place: Span) -> Option<()> {
+fn report(findings: &mut Findings<'_>, mut file: File<'_>, place: Span) -> Option<()> {
     if file.bridged > 0 {
         let rows = match file.bridged {
             1 => "1 row".to_owned(),
@@ -136,6 +142,8 @@ fn report(findings: &mut Findings<'_>, file: File<'_>, place: Span) -> Option<()
         findings.warn(place.clone(), message).label = "gaps, disorder or bad rows".into();
     }
     let all = file.problems.len();
+    let line = |problem: &Problem| problem.place.as_ref().map_or(0, |place| place.line);
+    file.problems.sort_by_key(line);
     for (number, mut problem) in file.problems.into_iter().take(SHOWN).enumerate() {
         if all > SHOWN && number + 1 == SHOWN {
             problem.help = Some(format!("and {} more in this file", all - SHOWN));
@@ -166,64 +174,77 @@ fn rows(
             return None;
         }
     };
-    let column = |findings: &mut Findings<'_>, word: &Spanned<Text>| {
-        let name = word.get_ref().0.trim();
-        let found = columns.iter().position(|column| column == name);
-        if found.is_none() {
-            let near = nearest(name, columns.iter()).map(str::to_owned);
-            let message = format!("`{}` has no column `{name}`", file.name);
-            let problem = findings.error(word.span(), message);
-            problem.label = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "not in its first line".into(),
-            };
-            let known: Vec<&str> = columns.iter().collect();
-            problem.help = Some(format!("its columns: {}", known.join(", ")));
-        }
-        found
-    };
-    let (time, value) = (column(findings, time), column(findings, value));
-    let (time, value) = (time?, value?);
+    let columns = (
+        column(findings, file.name, &columns, time),
+        column(findings, file.name, &columns, value),
+    );
+    let columns = (columns.0?, columns.1?);
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
+        match record {
+            Ok(record) => match row(text, &record, columns) {
+                Ok(row) => rows.push(row),
+                Err((span, message, label)) => file.wrong(span, message, label),
+            },
             Err(error) => {
                 let at = error.position().map_or(0, |p| p.byte() as usize);
                 file.wrong(line(text, at), format!("not a row: {error}"), "here");
-                continue;
-            }
-        };
-        let position = record.position();
-        let at = position.map_or(0, |p| p.byte() as usize);
-        let span = |field: Option<&str>| marked(text, at, field);
-        let (when, what) = (record.get(time), record.get(value));
-        let when = match when.map(instant) {
-            Some(Some(when)) => when,
-            _ => {
-                let message = format!("`{}` is not a time", when.unwrap_or(""));
-                let label = "RFC 3339, or seconds or milliseconds since 1970";
-                file.wrong(span(when), message, label);
-                continue;
-            }
-        };
-        let what = what.unwrap_or("");
-        match what.parse::<f64>() {
-            Ok(number) if number.is_finite() && number >= 0.0 => rows.push(Row {
-                at: when,
-                value: number,
-                line: at,
-            }),
-            _ => {
-                let message = match what {
-                    "" => "this row has no value".to_owned(),
-                    other => format!("`{other}` is not a number of events"),
-                };
-                file.wrong(span(Some(what)), message, "a number of 0 or more");
             }
         }
     }
     Some(rows)
+}
+
+/// Which column has the name that a word of the scenario gives; an error with the nearest when none has.
+fn column(
+    findings: &mut Findings<'_>,
+    file: &str,
+    columns: &csv::StringRecord,
+    word: &Spanned<Text>,
+) -> Option<usize> {
+    let name = word.get_ref().0.trim();
+    let found = columns.iter().position(|column| column == name);
+    if found.is_none() {
+        let near = nearest(name, columns.iter()).map(str::to_owned);
+        let message = format!("`{file}` has no column `{name}`");
+        let problem = findings.error(word.span(), message);
+        problem.label = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "not in its first line".into(),
+        };
+        let known: Vec<&str> = columns.iter().collect();
+        problem.help = Some(format!("its columns: {}", known.join(", ")));
+    }
+    found
+}
+
+/// What is wrong with a row: where, and what is expected there.
+type Wrong = (Range<usize>, String, &'static str);
+
+/// A row's time and value, from these columns.
+fn row(text: &str, record: &csv::StringRecord, columns: (usize, usize)) -> Result<Row, Wrong> {
+    let at = record.position().map_or(0, |p| p.byte() as usize);
+    let time = record.get(columns.0).unwrap_or("");
+    let value = record.get(columns.1).unwrap_or("");
+    let Some(instant) = instant(time) else {
+        let label = "RFC 3339, or seconds or milliseconds since 1970";
+        let message = format!("`{time}` is not a time");
+        return Err((marked(text, at, time), message, label));
+    };
+    match value.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(Row {
+            at: instant,
+            value: number,
+            place: at,
+        }),
+        _ => {
+            let message = match value {
+                "" => "this row has no value".to_owned(),
+                other => format!("`{other}` is not a number of events"),
+            };
+            Err((marked(text, at, value), message, "a number of 0 or more"))
+        }
+    }
 }
 
 /// What stands between the fields: the one of the usual three that the first line has most of.
@@ -248,15 +269,12 @@ fn line(text: &str, at: usize) -> Range<usize> {
 }
 
 /// The place of a field in the row at a byte; the whole line when it is not plain to see there.
-fn marked(text: &str, at: usize, field: Option<&str>) -> Range<usize> {
+fn marked(text: &str, at: usize, field: &str) -> Range<usize> {
     let line = line(text, at);
     let shown = text.get(line.clone()).unwrap_or("");
-    let found = field
-        .filter(|f| !f.is_empty())
-        .and_then(|f| Some((shown.find(f)?, f)));
-    match found {
-        Some((offset, field)) => line.start + offset..line.start + offset + field.len(),
-        None => line,
+    match shown.find(field) {
+        Some(offset) if !field.is_empty() => line.start + offset..line.start + offset + field.len(),
+        _ => line,
     }
 }
 
@@ -317,7 +335,7 @@ fn pieces(
             let apart = |s: f64| Lapse(std::time::Duration::from_secs_f64(s.clamp(0.0, 1e9)));
             let message = format!("no row for {} before this one", apart(to - from));
             let label = format!("rows are {} apart", apart(median));
-            file.wrong(line(file.text, next.line), message, &label);
+            file.wrong(line(file.text, next.place), message, &label);
         }
         let piece = |from, to, rate_from, rate_to| TracePiece {
             from,
@@ -354,7 +372,7 @@ fn pieces(
 fn in_order(file: &mut File<'_>, mut rows: Vec<Row>) -> Vec<Row> {
     for pair in rows.windows(2) {
         let (before, row) = (&pair[0], &pair[1]);
-        let place = line(file.text, row.line);
+        let place = line(file.text, row.place);
         if row.at < before.at {
             let message = "this row is earlier than the one before".to_owned();
             file.wrong(place, message, "rows go from early to late");

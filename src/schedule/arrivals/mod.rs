@@ -14,13 +14,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::batch::Campaigns;
+pub(super) use self::batch::Campaigns;
 use self::bursty::Bursty;
 use self::copies::Copies;
 use self::periodic::Devices;
 use self::poisson::Poisson;
 use self::stretch::{Keys, Stretch, Tagged};
 use super::curve::Curve;
+use super::journey::{Course, Journeys, Walk};
 use super::order::SHARD_BITS;
 use super::split::Split;
 use super::{Arrival, BIN_NS, Bin, Identity, Mix, Origin, Shards, compose};
@@ -32,7 +33,12 @@ pub struct FlowSchedule(Arc<Plan>);
 
 #[derive(Debug)]
 struct Plan {
+    /// Of events, those that are sent twice counted twice.
     curve: Curve,
+    /// Of arrivals.
+    starts: Curve,
+    /// What arrivals begin, if they are no events themselves.
+    journeys: Option<Arc<Journeys>>,
     process: Process,
     mix: Mix,
     copies: Option<Copies>,
@@ -55,10 +61,9 @@ enum Process {
 }
 
 impl Process {
-    /// That of flow number `flow`, and the rate expected of it.
-    fn new(scenario: &Scenario, flow: u16) -> (Process, Curve) {
+    /// That of flow number `flow`, and the rate expected of it. `curve` is the rate as its height and shapes have it.
+    fn new(scenario: &Scenario, flow: u16, curve: Curve) -> (Process, Curve) {
         let (seed, shards) = (scenario.seed, scenario.shards);
-        let curve = compose::compose(scenario, usize::from(flow));
         let poisson = Poisson { seed, flow, shards };
         let process = match &scenario.flows[usize::from(flow)].arrivals {
             Arrivals::Even => Process::Even(curve.clone()),
@@ -84,21 +89,41 @@ impl Process {
         };
         (process, curve)
     }
+
+    /// The batches it is made of.
+    fn campaigns(&self) -> Option<&Campaigns> {
+        match self {
+            Process::Batch(campaigns) => Some(campaigns),
+            _ => None,
+        }
+    }
 }
 
 impl FlowSchedule {
     /// Compiles flow number `flow` of a checked scenario.
     pub fn compile(scenario: &Scenario, flow: usize) -> FlowSchedule {
         let wanted = &scenario.flows[flow];
-        let (process, curve) = Process::new(scenario, flow as u16);
-        // Where an arrival begins a journey, it is the journey's events that may be sent twice.
-        let copies = match wanted.journey {
-            Some(_) => None,
-            None => Copies::new(scenario, flow),
+        let copies = Copies::new(scenario, flow);
+        let course = Course::of(scenario, flow);
+        let curve = match &course {
+            Some(course) => course.curve(),
+            None => compose::compose(scenario, flow),
         };
+        let (process, starts) = Process::new(scenario, flow as u16, curve);
+        let journeys = course.map(|course| {
+            let sent = |event: u16| copies.as_ref().map_or(1.0, |copies| copies.sent(event));
+            Arc::new(course.journeys(&starts, process.campaigns(), sent))
+        });
         let factor = copies.as_ref().map(|copies| copies.factor(&wanted.mix));
+        let curve = match (&journeys, factor) {
+            (Some(journeys), _) => journeys.curve().clone(),
+            (None, Some(factor)) => starts.scaled(factor),
+            (None, None) => starts.clone(),
+        };
         FlowSchedule(Arc::new(Plan {
-            curve: factor.map_or_else(|| curve.clone(), |factor| curve.times(factor)),
+            curve,
+            starts,
+            journeys,
             process,
             mix: Mix::new(scenario, flow),
             copies,
@@ -108,10 +133,38 @@ impl FlowSchedule {
         }))
     }
 
-    /// The rate expected of the flow over real time, spikes included, and events that are sent twice counted twice; `t` in seconds since the start
-    /// of the load. Of batches that are drawn, the mean rate; of batches that are listed, theirs.
+    /// The rate expected of the flow's events over real time, spikes included, and events that are sent twice counted twice; `t` in
+    /// seconds since the start of the load. Of journeys, that of all their steps. Of batches that are drawn, the mean rate; of
+    /// batches that are listed, theirs.
     pub fn curve(&self) -> &Curve {
         &self.0.curve
+    }
+
+    /// The rate expected of arrivals over real time: of events, or of journeys that begin.
+    pub fn starts(&self) -> &Curve {
+        &self.0.starts
+    }
+
+    /// The rate expected of one event over real time, by its index in the scenario, copies counted; zero if the flow does not send it.
+    pub fn event_curve(&self, event: usize) -> Curve {
+        let Plan {
+            starts,
+            journeys,
+            mix,
+            copies,
+            ..
+        } = &*self.0;
+        let event = event as u16;
+        match journeys {
+            Some(journeys) => match journeys.event_curve(event) {
+                Some(curve) => curve.clone(),
+                None => starts.scaled(0.0),
+            },
+            None => {
+                let sent = copies.as_ref().map_or(1.0, |copies| copies.sent(event));
+                starts.scaled(mix.share(event) * sent)
+            }
+        }
     }
 
     /// How long the load lasts, in real nanoseconds.
@@ -138,6 +191,10 @@ impl FlowSchedule {
             batches: batch::Walk::default(),
             reports: periodic::Walk::default(),
             copies: copies::Scratch::default(),
+            walk: self.0.journeys.as_ref().map(|journeys| {
+                let mine = Shards { end, ..shards };
+                Box::new(Walk::new(journeys, mine))
+            }),
         }
     }
 }
@@ -146,7 +203,8 @@ fn bins_of(run_ns: u64) -> u32 {
     u32::try_from(run_ns.div_ceil(BIN_NS)).unwrap_or(u32::MAX)
 }
 
-/// Reads the arrivals of some shards of a flow, bin by bin, in any order of bins; ascending ones are the cheapest.
+/// Reads the events of some shards of a flow, bin by bin, in any order of bins; ascending ones are the cheapest. With journeys any other
+/// walks through all bins before again.
 #[derive(Clone, Debug)]
 pub struct Cells {
     plan: Arc<Plan>,
@@ -160,12 +218,29 @@ pub struct Cells {
     batches: batch::Walk,
     reports: periodic::Walk,
     copies: copies::Scratch,
+    /// Where the journeys are that arrivals have begun.
+    walk: Option<Box<Walk>>,
 }
 
 impl Cells {
-    /// Replaces what `out` holds by the arrivals of this reader's shards in `bin`, ordered by (due, shard). None for closed and
+    /// Replaces what `out` holds by the events of this reader's shards that are due in `bin`, ordered by (due, shard). None for closed and
     /// unthrottled flows, which have no due instants, nor for bins after the run.
     pub fn bin(&mut self, bin: u32, out: &mut Bin) {
+        match self.walk.take() {
+            None => self.arrivals(bin, out),
+            Some(mut walk) => {
+                walk.bin(bin, &mut |bin, begun| self.arrivals(bin, begun), out);
+                self.walk = Some(walk);
+            }
+        }
+        let plan = &*self.plan;
+        if let Some(copies) = &plan.copies {
+            copies.add(plan.flow, bin, out, &mut self.copies);
+        }
+    }
+
+    /// Replaces what `out` holds by the arrivals in `bin`, each of which is an event or begins a journey.
+    fn arrivals(&mut self, bin: u32, out: &mut Bin) {
         out.clear();
         self.keys.keys.clear();
         self.tagged.entries.clear();
@@ -193,9 +268,6 @@ impl Cells {
             Process::Undue => {}
         }
         self.number(bin, stretch.start_ns, &mut out.arrivals);
-        if let Some(copies) = &plan.copies {
-            copies.add(plan.flow, bin, out, &mut self.copies);
-        }
     }
 
     /// Turns what arrivals come from into keys and origins.

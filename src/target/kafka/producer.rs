@@ -4,6 +4,7 @@
 //! client's. It is the cheapest path of librdkafka; records with headers need `rd_kafka_produceva`, one by one.
 
 use std::ffi::c_void;
+use std::ops::Range;
 use std::ptr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::traffic;
 
 const QUEUE_FULL: i32 = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__QUEUE_FULL as i32;
 const PURGED_QUEUE: i32 = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PURGE_QUEUE as i32;
+const TOO_LARGE: i32 = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE as i32;
 const PURGED_INFLIGHT: i32 = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as i32;
 
 /// A topic that a producer writes to.
@@ -271,6 +273,10 @@ impl Producer for KafkaProducer {
         failure_name(failure)
     }
 
+    fn is_too_large(&self, failure: Failure) -> bool {
+        failure.0 == TOO_LARGE
+    }
+
     fn statistics(&mut self) -> Option<String> {
         self.statistics.take()
     }
@@ -284,22 +290,23 @@ impl Producer for KafkaProducer {
     }
 }
 
-/// librdkafka's view of a record. A missing key is a null pointer, an empty one is not.
+/// librdkafka's view of a record. A missing key or value is a null pointer, an empty one is not.
 fn message_of(record: &Outgoing, buffer: &[u8]) -> c::rd_kafka_message_t {
-    let value = &buffer[record.value.clone()];
-    let (key, key_len) = match &record.key {
+    let piece = |range: &Option<Range<usize>>| match range {
         Some(range) => {
-            let key = &buffer[range.clone()];
-            (key.as_ptr().cast_mut().cast::<c_void>(), key.len())
+            let bytes = &buffer[range.clone()];
+            (bytes.as_ptr().cast_mut().cast::<c_void>(), bytes.len())
         }
         None => (ptr::null_mut(), 0),
     };
+    let (key, key_len) = piece(&record.key);
+    let (payload, len) = piece(&record.value);
     c::rd_kafka_message_t {
         err: c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
         rkt: ptr::null_mut(),
         partition: 0,
-        payload: value.as_ptr().cast_mut().cast(),
-        len: value.len(),
+        payload,
+        len,
         key,
         key_len,
         offset: 0,
@@ -397,7 +404,7 @@ mod tests {
             .map(|token| Outgoing {
                 token,
                 key: Some(0..1),
-                value: 0..bytes,
+                value: Some(0..bytes),
                 headers: 0..0,
             })
             .collect()
@@ -445,7 +452,7 @@ mod tests {
         let cluster = cluster();
         let mut producer = producer(&cluster, &[("message.max.bytes", "1000")]);
         let mut some = records(3, 10);
-        some[1].value = 0..5000;
+        some[1].value = Some(0..5000);
         assert_eq!(producer.send(0, 0, &[b'x'; 5000], &some), 3);
         let mut acks = acks(&mut producer, 3);
         acks.sort_by_key(|ack| ack.token);

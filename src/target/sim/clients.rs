@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::{Record, Sim};
+use super::{Record, Sim, TOO_LARGE};
 use crate::clock::Tick;
 use crate::target::{Ack, Consumer, Failure, Incoming, Outgoing, Producer};
 use crate::traffic::{self, stamp};
@@ -31,7 +31,7 @@ impl Producer for SimProducer {
             let bytes = |range: &Range<usize>| Box::from(&buffer[range.clone()]);
             let copy = Record {
                 key: record.key.as_ref().map(bytes),
-                value: bytes(&record.value),
+                value: record.value.as_ref().map(bytes),
                 headers: bytes(&record.headers),
             };
             cluster.take(self.client, record.token, topic, partition, copy);
@@ -59,6 +59,10 @@ impl Producer for SimProducer {
 
     fn failure_name(&self, failure: Failure) -> String {
         format!("simulated failure {}", failure.0)
+    }
+
+    fn is_too_large(&self, failure: Failure) -> bool {
+        failure == TOO_LARGE
     }
 }
 
@@ -153,7 +157,7 @@ impl Consumer for SimConsumer {
                 partition: *partition,
                 offset: *offset,
                 key: record.key.as_deref(),
-                value: Some(&record.value),
+                value: record.value.as_deref(),
                 stamp: traffic::headers(&record.headers)
                     .find(|(name, _)| *name == stamp::HEADER)
                     .map(|(_, value)| value),

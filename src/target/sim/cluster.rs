@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::{Done, Fault, Record, Service, SimSpec, Wrong};
+use super::{Done, Fault, Record, Service, SimSpec, TOO_LARGE, Wrong};
 use crate::clock::{Clock, Tick, Virtual};
 use crate::rng::{Purpose, Stream, stream};
 use crate::target::Outcome;
@@ -18,6 +18,7 @@ pub(super) struct Cluster {
     service: Service,
     round_trip_ns: u64,
     queue: usize,
+    largest: usize,
     pauses: Vec<(Tick, Tick)>,
     faults: HashMap<(usize, u64), Fault>,
     /// The wrongs done so far, in order.
@@ -120,6 +121,7 @@ impl Cluster {
             service: spec.service,
             round_trip_ns: spec.round_trip_ns,
             queue: spec.queue,
+            largest: spec.largest,
             pauses: spec.pauses,
             faults,
             done: Vec::new(),
@@ -294,7 +296,9 @@ impl Cluster {
         let offset = log.len() as i64;
         let record = Arc::new(job.record);
         let mut outcome = Outcome::Acknowledged { offset };
+        let size = record.value.as_ref().map_or(0, |value| value.len());
         match fault.map(|fault| fault.wrong) {
+            _ if size > self.largest => outcome = Outcome::Failed(TOO_LARGE),
             None | Some(Wrong::Reorder) => log.push(Some(Arc::clone(&record))),
             Some(Wrong::Lose) => log.push(None),
             Some(Wrong::Duplicate) => {
@@ -321,9 +325,10 @@ impl Cluster {
 
 fn flipped(record: &Record, bit: usize) -> Record {
     let mut record = record.clone();
-    let bits = record.value.len() * 8;
+    let value = record.value.as_deref_mut().unwrap_or_default();
+    let bits = value.len() * 8;
     if bits > 0 {
-        record.value[bit % bits / 8] ^= 1 << (bit % 8);
+        value[bit % bits / 8] ^= 1 << (bit % 8);
     }
     record
 }

@@ -32,12 +32,17 @@ pub struct SimSpec {
     pub round_trip_ns: u64,
     /// How many records a producer holds until their acknowledgements are polled.
     pub queue: usize,
+    /// The most bytes of a value that it takes: it refuses larger ones with [`TOO_LARGE`].
+    pub largest: usize,
     /// Times at which the cluster stands still, each from (included) to (not), in order and apart: nothing is served,
     /// acknowledged or read.
     pub pauses: Vec<(Tick, Tick)>,
     /// What it does wrong.
     pub faults: Vec<Fault>,
 }
+
+/// How a simulated cluster refuses a record that is too large.
+pub const TOO_LARGE: Failure = Failure(10);
 
 /// How long a partition is busy with one record, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +103,8 @@ pub struct Done {
 pub struct Record {
     /// The key.
     pub key: Option<Box<[u8]>>,
-    /// The value.
-    pub value: Box<[u8]>,
+    /// The value; `None`: a tombstone.
+    pub value: Option<Box<[u8]>>,
     /// Encoded headers.
     pub headers: Box<[u8]>,
 }

@@ -17,6 +17,7 @@ fn spec() -> SimSpec {
         service: Service::Constant(MS),
         round_trip_ns: 0,
         queue: usize::MAX,
+        largest: usize::MAX,
         pauses: Vec::new(),
         faults: Vec::new(),
     }
@@ -32,7 +33,7 @@ fn records(tokens: std::ops::Range<u32>) -> (Vec<u8>, Vec<Outgoing>) {
     let record = |(at, token)| Outgoing {
         token,
         key: None,
-        value: at * 4..at * 4 + 4,
+        value: Some(at * 4..at * 4 + 4),
         headers: 0..0,
     };
     (buffer, tokens.enumerate().map(record).collect())
@@ -244,8 +245,8 @@ fn does_exactly_the_wrong_it_is_told() {
     let done: Vec<_> = sim.done().iter().map(|done| done.fault).collect();
     assert_eq!(done, faults[..6], "nothing came to overtake the last");
     assert_eq!(
-        *sim.done()[3].record.value,
-        6u32.to_be_bytes(),
+        sim.done()[3].record.value.as_deref(),
+        Some(&6u32.to_be_bytes()[..]),
         "as it was sent"
     );
 
