@@ -294,7 +294,8 @@ fn send(scenario: &Scenario) -> Sent {
                 let rendered =
                     renderer.render(arrival.event, id, arrival.due_ns, &origin, &mut buffer);
                 let event = &mut sent.events[usize::from(arrival.event)];
-                let value = &buffer[rendered.value.clone().unwrap_or(0..0)];
+                let value = rendered.value.clone().expect("no preset has tombstones");
+                let value = &buffer[value];
                 // JSON is read in samples: reading it takes longer than making it.
                 if event.0 % 32 == 0 && value.first() == Some(&b'{') {
                     let json: serde_json::Value = serde_json::from_slice(value).expect("JSON");

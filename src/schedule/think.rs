@@ -37,7 +37,7 @@ impl Users {
     /// When each of them sends first, in real nanoseconds since the start of the load: spread over one mean think time, or all would
     /// come at once.
     pub fn first_ns(&mut self) -> Vec<u64> {
-        let mean_ns = times::mean(&self.think) * 1e9;
+        let mean_ns = self.think.mean() * 1e9;
         let firsts = (0..self.count).map(|_| draw::unit(&mut self.rng) * mean_ns);
         firsts.map(|ns| ns as u64).collect()
     }

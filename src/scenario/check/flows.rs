@@ -46,7 +46,7 @@ fn flow(
     let sends = sends(findings, ground, table, wire);
     let arrivals = arrivals::arrivals(findings, ground, table, wire);
     let takes = arrivals.as_ref().map(arrivals::Takes::of);
-    let height = match takes.is_some_and(|t| !t.height) {
+    let height = match takes.as_ref().is_some_and(|t| !t.height) {
         true => Some(None),
         false => height(findings, ground, table, (sends.as_ref(), takes.is_some())).map(Some),
     };
