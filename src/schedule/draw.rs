@@ -308,6 +308,33 @@ mod tests {
     }
 
     #[test]
+    fn gamma_has_its_distribution() {
+        let (n, limit) = (50_000u32, 1.949); // Kolmogorov's 0.1 % point.
+        let distance = |shape: f64, asked: f64, i: u64| {
+            let mut rng = stream(5, Purpose::Test, 0, i);
+            let mut draws: Vec<f64> = (0..n).map(|_| gamma(&mut rng, asked)).collect();
+            draws.sort_unstable_by(f64::total_cmp);
+            let law = statrs::distribution::Gamma::new(shape, 1.0).unwrap();
+            // The crate takes what is below 1e-15 for 0. There the law is a power to all digits.
+            let cdf = |x: f64| match x < 1e-12 {
+                true => x.powf(shape) / statrs::function::gamma::gamma(shape + 1.0),
+                false => law.cdf(x),
+            };
+            let off = draws.iter().zip(0u32..).map(|(&x, i)| {
+                let place = |i: u32| f64::from(i) / f64::from(n);
+                let p = cdf(x);
+                (p - place(i)).abs().max((place(i + 1) - p).abs())
+            });
+            off.fold(0.0, f64::max) * f64::from(n).sqrt()
+        };
+        for (shape, i) in [0.04, 0.5, 1.0, 2.5, 900.0].into_iter().zip(0..) {
+            let d = distance(shape, shape, i);
+            assert!(d < limit, "{shape}: {d}");
+        }
+        assert!(distance(2.5, 2.6, 9) > limit, "the test can fail");
+    }
+
+    #[test]
     fn normal_has_mean_zero_and_variance_one() {
         let mut rng = stream(4, Purpose::Test, 0, 0);
         let (mut sum, mut squares) = (0.0, 0.0);

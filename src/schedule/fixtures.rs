@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Abort, Arrivals, Defects, Fixes, Flow, Height, Scenario, Shape, Time};
+use crate::scenario::{
+    Abort, Arrivals, Defects, Event, Fixes, Flow, Height, Key, Scenario, Shape, StampPlace, Time,
+    Value,
+};
 
 /// A scenario of one flow of constant rate `mean` for a minute, to be changed.
 pub fn scenario(arrivals: impl std::borrow::Borrow<Arrivals>, mean: f64) -> Scenario {
@@ -50,6 +53,22 @@ pub fn scenario(arrivals: impl std::borrow::Borrow<Arrivals>, mean: f64) -> Scen
         consumers: Vec::new(),
         slos: Vec::new(),
         abort: Abort::default(),
+    }
+}
+
+/// An event of plain bytes.
+pub fn event() -> Event {
+    Event {
+        name: "event".into(),
+        topic: 0,
+        key: Key::default(),
+        value: Value::Bytes {
+            size: 100,
+            compressible: 1.0,
+        },
+        headers: Vec::new(),
+        stamp: StampPlace::Payload,
+        defects: Defects::default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Draws of a number, and its mean.
+//! Draws of a whole number, and its mean.
 
 use libm::{erfc, exp, log};
 
@@ -6,11 +6,16 @@ use super::draw::{exponential, gamma, normal, unit};
 use crate::rng::Stream;
 use crate::scenario::Times;
 
-/// A draw, not rounded.
+/// A draw: a whole number, at least 1.
 pub fn draw(times: &Times, rng: &mut Stream) -> f64 {
+    continuous(times, rng).round().max(1.0)
+}
+
+fn continuous(times: &Times, rng: &mut Stream) -> f64 {
     match *times {
         Times::Fixed(number) => number,
-        Times::Uniform(low, high) => low + (high - low) * unit(rng),
+        // So that both ends are as likely as what lies between.
+        Times::Uniform(low, high) => low - 0.5 + (high - low + 1.0) * unit(rng),
         Times::Exponential { mean } => mean * exponential(rng),
         Times::LogNormal { median, sigma, max } => loop {
             let number = median * exp(sigma * normal(rng));
@@ -25,7 +30,7 @@ pub fn draw(times: &Times, rng: &mut Stream) -> f64 {
     }
 }
 
-/// The mean of [`draw`].
+/// The mean of what is rounded.
 pub fn mean(times: &Times) -> f64 {
     match *times {
         Times::Fixed(number) => number,
@@ -67,7 +72,7 @@ mod tests {
         for (law, i) in laws.iter().zip(0..) {
             let mut rng = stream(1, Purpose::Test, 0, i);
             let n = 100_000;
-            let draws: Vec<f64> = (0..n).map(|_| draw(law, &mut rng)).collect();
+            let draws: Vec<f64> = (0..n).map(|_| continuous(law, &mut rng)).collect();
             let seen = draws.iter().sum::<f64>() / f64::from(n);
             let square = |x: &f64| (x - seen).powi(2);
             let sd = (draws.iter().map(square).sum::<f64>() / f64::from(n)).sqrt();

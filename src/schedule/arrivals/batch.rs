@@ -404,3 +404,260 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+    use super::super::super::fixtures::{With, scenario, wave};
+    use super::super::super::{Bin, Shards};
+    use super::super::tests::{SEEDS, Seen, allowed, has_law, schedule, seen};
+    use super::*;
+    use crate::scenario::{Arrivals, Length};
+
+    fn campaigns(size: Times, within: f64, at: &[f64]) -> Arrivals {
+        Arrivals::Batch(Batch {
+            size,
+            within: Length {
+                seconds: within,
+                real: false,
+            },
+            at: at.to_vec(),
+            keeps: Vec::new(),
+        })
+    }
+
+    /// Everything a scenario sends, by batch: when it began, and when its recipients are due; milliseconds and nanoseconds.
+    fn batches(scenario: &Scenario) -> BTreeMap<u32, (i32, Vec<u64>)> {
+        let mut batches = BTreeMap::new();
+        for Seen {
+            arrival, origin, ..
+        } in seen(&schedule(scenario), Shards::all(scenario.shards))
+        {
+            let Origin::Batch { batch, at_ms } = origin else {
+                panic!("{origin:?}");
+            };
+            let (begun, dues) = batches.entry(batch).or_insert((at_ms, Vec::new()));
+            assert_eq!(*begun, at_ms);
+            dues.push(arrival.due_ns);
+        }
+        batches
+    }
+
+    #[test]
+    fn a_burst_has_the_size_asked() {
+        let of_size = |size| campaigns(Times::Fixed(size), 20.0, &[5.0, 33.0, 33.0]);
+        for size in [1.0, 7.0, 500.0, 40_000.0] {
+            let batches = batches(&scenario(of_size(size), 1.0));
+            assert_eq!(batches.len(), 3);
+            for (number, begun) in [(0, 5000), (1, 33_000), (2, 33_000)] {
+                let (at_ms, dues) = &batches[&number];
+                assert_eq!((*at_ms, dues.len() as f64), (begun, size));
+                let span = u64::from(begun as u32) * 1_000_000;
+                assert!(
+                    dues.iter()
+                        .all(|due| (span..span + 20_000_000_000).contains(due))
+                );
+            }
+            // Two batches of one instant are not the same.
+            assert_ne!(batches[&1].1, batches[&2].1);
+        }
+    }
+
+    #[test]
+    fn recipients_are_spread_evenly_over_time_and_shards() {
+        // 2000 in 1.7 s, off the bins' grid; and 200,000, which are split over shards first.
+        for size in [2000.0, 200_000.0] {
+            let one = scenario(campaigns(Times::Fixed(size), 1.7, &[3.033]), 1.0);
+            let rejects = |seed: u64| {
+                let all = seen(&schedule(&one.clone().seeded(seed)), Shards::all(256));
+                let place = |seen: &Seen| (seen.arrival.due_ns as f64 / 1e9 - 3.033) / 1.7;
+                let mut shards = [0.0; 256];
+                for seen in &all {
+                    shards[usize::from(seen.arrival.shard)] += 1.0;
+                }
+                let mean = size / 256.0;
+                let chi: f64 = shards.iter().map(|n: &f64| (n - mean).powi(2) / mean).sum();
+                let p = ChiSquared::new(255.0).unwrap().cdf(chi);
+                let even = has_law(all.iter().map(place).collect(), |x| x);
+                // The test can fail: laid a hundredth of its length off it is told from an even one when there are enough.
+                if size > 1e5 {
+                    assert!(!has_law(all.iter().map(place).collect(), |x| x + 0.01));
+                }
+                [!even, !(0.025..=0.975).contains(&p)]
+            };
+            let rejected: Vec<_> = (1..=20).map(rejects).collect();
+            for i in 0..2 {
+                let count = rejected.iter().filter(|both| both[i]).count() as u64;
+                assert!(count <= allowed(20, 0.05), "{size} {i}: {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn batches_begun_before_the_run_are_under_way() {
+        // Played from 30 s on: 40,000 recipients within 20 s of 24 s have 14 s to go.
+        let mut late = scenario(
+            campaigns(Times::Fixed(40_000.0), 20.0, &[24.0, 40.0, 5.0]),
+            1.0,
+        );
+        let whole = batches(&late);
+        late.time.play.0 = Duration::from_secs(30);
+        let batches = batches(&late);
+        assert_eq!(
+            batches.keys().copied().collect::<Vec<_>>(),
+            [0, 1],
+            "the third is over"
+        );
+        let (at_ms, dues) = &batches[&0];
+        assert_eq!(*at_ms, -6000);
+        // Binomial: 28,000 ± 92; five standard deviations.
+        assert!(
+            (dues.len() as f64 - 28_000.0).abs() < 460.0,
+            "{}",
+            dues.len()
+        );
+        assert!(dues.last().unwrap().abs_diff(14_000_000_000) < 10_000_000);
+        // The very recipients that a run of the whole has there, if it begins on a bin's edge.
+        let since = |dues: &[u64]| {
+            let since = dues
+                .iter()
+                .filter_map(|due| due.checked_sub(30_000_000_000));
+            since.collect::<Vec<_>>()
+        };
+        assert_eq!(*dues, since(&whole[&0].1));
+        assert_eq!(batches[&1].1, since(&whole[&1].1));
+    }
+
+    #[test]
+    fn sizes_follow_compress_and_scale() {
+        // A 144th of 100 in a 144th of the time, three times over: 25/12 in a batch.
+        let at: Vec<f64> = (0..600).map(|i| f64::from(i) * 0.1).collect();
+        let mut small = scenario(campaigns(Times::Fixed(100.0), 5.0, &at), 1.0);
+        small.time.compress = 144.0;
+        small.scale = 3.0;
+        let schedule = schedule(&small);
+        let sizes: f64 = batches(&small)
+            .values()
+            .map(|(_, dues)| dues.len() as f64)
+            .sum();
+        // 1250, less what the end cuts off: half of the last fifty. Each is rounded to 2 or 3, with deviation 0.28.
+        let expected = schedule.curve().total();
+        assert!((1198.0 - expected).abs() < 35.0, "{expected}");
+        // What is cut off of fifty batches by chance: deviation 5.
+        assert!((sizes - expected).abs() < 30.0, "{sizes} {expected}");
+        // By real time the same batches last 5 s, where the run lasts 0.417: nearly all of each is cut off.
+        let Arrivals::Batch(batch) = &mut small.flows[0].arrivals else {
+            panic!()
+        };
+        batch.within.real = true;
+        let sizes: usize = batches(&small).values().map(|(_, dues)| dues.len()).sum();
+        assert!(sizes < 120, "{sizes}");
+    }
+
+    #[test]
+    fn drawn_batches_come_at_the_rate_asked() {
+        // 300 a second in batches of 60 on average, over 8 s each: 5 batches a second.
+        let minute = scenario(
+            campaigns(Times::Exponential { mean: 60.0 }, 8.0, &[]),
+            300.0,
+        );
+        let (mut begun, mut sizes) = (Vec::new(), Vec::new());
+        let (mut first, mut last, mut fresh) = (0.0, 0.0, 0.0);
+        for seed in 1..=SEEDS {
+            let batches = batches(&minute.clone().seeded(seed));
+            // Numbers ascend with the bin.
+            let bin = |(at_ms, _): &(i32, Vec<u64>)| at_ms.div_euclid(100);
+            assert!(batches.values().is_sorted_by_key(bin));
+            begun.push(batches.values().filter(|(at_ms, _)| *at_ms >= 0).count() as f64);
+            for (at_ms, dues) in batches.values() {
+                if (0..52_000).contains(at_ms) {
+                    sizes.push(dues.len() as f64);
+                }
+                let early = dues.iter().filter(|due| **due < 2_000_000_000).count() as f64;
+                first += early;
+                fresh += if *at_ms >= 0 { early } else { 0.0 };
+                last += dues.iter().filter(|due| **due >= 58_000_000_000).count() as f64;
+            }
+        }
+        // Batches that begin: Poisson of 300, less those of the last moments that nobody got yet.
+        let mean = begun.iter().sum::<f64>() / SEEDS as f64;
+        assert!((293.0..304.0).contains(&mean), "{mean}");
+        let squares: f64 = begun.iter().map(|n| (n - mean).powi(2) / mean).sum();
+        let p = ChiSquared::new(SEEDS as f64 - 1.0).unwrap().cdf(squares);
+        assert!((0.0005..0.9995).contains(&p), "{p}");
+        // Sizes are exponential: mean 60, and so is their deviation. 26,000 of them: five standard errors.
+        let n = sizes.len() as f64;
+        let mean = sizes.iter().sum::<f64>() / n;
+        assert!((mean - 60.0).abs() < 5.0 * 60.0 / n.sqrt(), "{mean}");
+        let deviation = (sizes.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt();
+        assert!((deviation - 60.0).abs() < 3.0, "{deviation}");
+        // 600 in the first two seconds as in the last. About 50 batches reach into them, each with 60 / 4, deviation about 17 by size
+        // and 4 by chance: sd 160 a seed, 1600 in all; five of them, of 60,000.
+        assert!((first - 60_000.0f64).abs() < 8000.0, "{first}");
+        assert!((last - 60_000.0f64).abs() < 8000.0, "{last}");
+        assert!(
+            fresh < 0.2 * first,
+            "the test can fail: {fresh} are of batches begun in the run"
+        );
+    }
+
+    #[test]
+    fn the_curve_is_what_comes_on_average() {
+        let drawn = scenario(campaigns(Times::Fixed(50.0), 6.0, &[]), 300.0).shaped(vec![wave()]);
+        let listed = scenario(
+            campaigns(Times::Fixed(9000.0), 6.0, &[2.0, 4.5, 40.0, 58.0]),
+            1.0,
+        );
+        for (scenario, of_batch) in [(drawn, 50.0), (listed, 1.0)] {
+            let mut counts = [0.0; 60];
+            for seed in 1..=SEEDS {
+                for seen in seen(&schedule(&scenario.clone().seeded(seed)), Shards::all(256)) {
+                    counts[(seen.arrival.due_ns / 1_000_000_000) as usize] += 1.0;
+                }
+            }
+            let schedule = schedule(&scenario);
+            let curve = schedule.curve();
+            for (second, count) in counts.iter().enumerate() {
+                let t = second as f64;
+                let expected = (curve.cumulative(t + 1.0) - curve.cumulative(t)) * SEEDS as f64;
+                // A batch has at most 50/6 in a second, so the variance is at most that much more than Poisson's; six deviations of 60
+                // seconds.
+                let allowed = 6.0 * (expected * f64::max(1.0, of_batch / 6.0 + 1.0)).sqrt();
+                assert!(
+                    (count - expected).abs() <= allowed,
+                    "{second}: {count} {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn twenty_eight_million_in_twenty_eight_minutes() {
+        let mut large =
+            scenario(campaigns(Times::Fixed(28e6), 1680.0, &[10.0]), 1.0).spanning(1800.0);
+        large.time.play.1 = Duration::from_secs(1800);
+        let schedule = schedule(&large);
+        assert!((schedule.curve().peak() - 28e6 / 1680.0).abs() < 1e-6);
+        let mut cells = schedule.cells(Shards::all(256));
+        let (mut out, mut total) = (Bin::default(), 0);
+        for bin in 0..schedule.bins() {
+            cells.bin(bin, &mut out);
+            let count = out.arrivals.len();
+            if (100..16_900).contains(&bin) {
+                // 1667 ± 41; seven deviations of 16,800 bins.
+                assert!(count.abs_diff(1667) < 286, "{bin}: {count}");
+            }
+            total += count;
+        }
+        assert_eq!(total, 28_000_000);
+        // What is kept does not grow with the size: one batch, and a chunk of counts.
+        assert_eq!(cells.batches.open.len(), 0);
+        assert!(cells.batches.open.capacity() <= 4);
+        cells.bin(9000, &mut out);
+        assert_eq!(cells.batches.open[0].counts.len(), CHUNK as usize);
+    }
+}

@@ -126,3 +126,111 @@ impl Bursty {
         out.sort_by_due();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use statrs::distribution::{ChiSquared, ContinuousCDF, Gamma};
+
+    use super::super::super::fixtures::{With, scenario};
+    use super::super::tests::{SEEDS, allowed, dues, has_law, rejections, rescaled_gaps, schedule};
+    use crate::scenario::{Arrivals, Scenario};
+
+    /// Whether the rescaled gaps are gamma of mean 1 with this cv.
+    fn gaps_have(cv: f64) -> impl Fn(&Scenario, &[u64]) -> bool {
+        let shape = 1.0 / (cv * cv);
+        let law = Gamma::new(shape, shape).unwrap();
+        move |scenario, dues| {
+            let schedule = schedule(scenario);
+            has_law(rescaled_gaps(dues, schedule.curve()), |gap| law.cdf(gap))
+        }
+    }
+
+    #[test]
+    fn rescaled_gaps_are_gamma() {
+        // Above 1.5 gaps of less than a nanosecond are no longer rare.
+        for cv in [0.3, 1.0, 1.5] {
+            let bursty = Arrivals::Bursty { cv };
+            let rejected = rejections(&bursty, gaps_have(cv));
+            assert!(rejected <= allowed(SEEDS, 0.05), "{cv}: {rejected}");
+            // 6000 gaps tell a cv that is a seventh too high.
+            let rejected = rejections(&bursty, gaps_have(cv * 1.15));
+            assert!(rejected > SEEDS / 2, "{cv}: {rejected}");
+        }
+        let rejected = rejections(Arrivals::Poisson, gaps_have(1.5));
+        assert_eq!(rejected, SEEDS, "the test can fail");
+    }
+
+    /// Where the counts of a minute at 1000 a second lie in their law, by chi-square over 200 seeds; and their mean.
+    fn spread(kind: &Arrivals, cv: f64) -> (f64, f64) {
+        let (n, expected) = (200u32, 60_000.0);
+        // Of a renewal process that was under way (Cox 1962, section 4.5): cv² t + (1 - cv⁴) / 6 for gamma gaps.
+        let variance = cv * cv * expected + (1.0 - cv.powi(4)) / 6.0;
+        let count = |seed| dues(&scenario(kind, 1000.0).seeded(seed)).len() as f64;
+        let counts: Vec<f64> = (1..=u64::from(n)).map(count).collect();
+        let squares = counts.iter().map(|c| (c - expected).powi(2) / variance);
+        let p = ChiSquared::new(f64::from(n)).unwrap().cdf(squares.sum());
+        (p, counts.iter().sum::<f64>() / f64::from(n))
+    }
+
+    #[test]
+    fn counts_vary_as_those_of_a_renewal_process() {
+        // 60,000 arrivals are fifteen blocks.
+        for cv in [0.3, 2.0] {
+            let bursty = Arrivals::Bursty { cv };
+            let (p, mean) = spread(&bursty, cv);
+            assert!((0.0005..0.9995).contains(&p), "{cv}: {p}");
+            // Four standard errors.
+            let error = cv * (60_000.0f64 / 200.0).sqrt();
+            assert!((mean - 60_000.0).abs() < 4.0 * error, "{cv}: {mean}");
+            // The test can fail: Poisson arrivals vary more, or less.
+            let (p, _) = spread(&Arrivals::Poisson, cv);
+            assert!(!(1e-9..1.0 - 1e-9).contains(&p), "{cv}: {p}");
+        }
+    }
+
+    #[test]
+    fn the_run_begins_in_the_middle_of_things() {
+        // One event is expected in the first millisecond, and exactly one comes on average. Of a process that begins with an
+        // arrival it would be about twice as many.
+        let n = 4000u64;
+        let early = |seed| {
+            let short = scenario(Arrivals::Bursty { cv: 2.0 }, 1000.0);
+            let dues = dues(&short.spanning(0.001).seeded(seed));
+            dues.len() as f64
+        };
+        let counts: Vec<f64> = (1..=n).map(early).collect();
+        let mean = counts.iter().sum::<f64>() / n as f64;
+        let square = |count: &f64| (count - mean).powi(2);
+        let variance = counts.iter().map(square).sum::<f64>() / n as f64;
+        // Five standard errors.
+        assert!(
+            (mean - 1.0).abs() < 5.0 * (variance / n as f64).sqrt(),
+            "{mean}"
+        );
+        assert!(variance < 9.0, "and the test can fail: {variance}");
+    }
+
+    #[test]
+    fn gaps_do_not_depend_on_the_one_before() {
+        let bursty = scenario(Arrivals::Bursty { cv: 1.0 }, 1000.0);
+        let schedule = schedule(&bursty);
+        let gaps = rescaled_gaps(&dues(&bursty), schedule.curve());
+        let products = gaps
+            .windows(2)
+            .map(|pair| (pair[0] - 1.0) * (pair[1] - 1.0));
+        let correlation = products.sum::<f64>() / gaps.len() as f64;
+        // Standard error 1/sqrt(60,000) = 0.0041; four of them.
+        assert!(correlation.abs() < 0.0164, "{correlation}");
+    }
+
+    #[test]
+    fn gaps_of_any_unevenness_are_drawn() {
+        for cv in [1e-6, 30.0, 1000.0] {
+            let dues = dues(&scenario(Arrivals::Bursty { cv }, 100.0));
+            assert!(dues.is_sorted());
+            if cv < 1.0 {
+                assert!((5999..=6001).contains(&dues.len()), "as good as even");
+            }
+        }
+    }
+}

@@ -8,7 +8,9 @@ use crate::scenario::Scenario;
 #[derive(Clone, Debug)]
 pub struct Copies {
     seed: u64,
-    /// By event of the scenario the share that has a copy.
+    /// The share of any event that has a copy, for the flow's sake.
+    of_flow: f64,
+    /// By event of the scenario the share that has one, for its own sake or the flow's.
     shares: Vec<f64>,
 }
 
@@ -31,9 +33,10 @@ impl Copies {
         let shares: Vec<f64> = of_events
             .map(|share| combined(share.unwrap_or(0.0)))
             .collect();
-        let any = shares.iter().any(|&share| share > 0.0);
+        let any = of_flow > 0.0 || shares.iter().any(|&share| share > 0.0);
         any.then_some(Copies {
             seed: scenario.seed,
+            of_flow,
             shares,
         })
     }
@@ -50,7 +53,7 @@ impl Copies {
 
     /// The share of an event that has a copy.
     pub fn share(&self, event: usize) -> f64 {
-        self.shares.get(event).copied().unwrap_or(0.0)
+        self.shares.get(event).copied().unwrap_or(self.of_flow)
     }
 
     /// How often an event is sent on average: once, or twice.
@@ -99,5 +102,58 @@ impl Copies {
         let random = hash(cell, Purpose::Duplicate, u64::from(id.ordinal));
         // 53 bits, as of every uniform draw: a share of 1 is above all of them.
         ((random >> 11) as f64) < share * (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fixtures::scenario;
+    use super::super::tests::{Seen, schedule, seen};
+    use super::*;
+    use crate::scenario::Arrivals;
+    use crate::schedule::Shards;
+
+    fn of_shares(of_flow: Option<f64>, of_event: Option<f64>) -> Scenario {
+        let mut scenario = scenario(Arrivals::Even, 1000.0);
+        scenario.flows[0].defects.duplicate = of_flow;
+        scenario.events = vec![super::super::super::fixtures::event()];
+        scenario.events[0].defects.duplicate = of_event;
+        scenario
+    }
+
+    #[test]
+    fn the_share_asked_for_is_sent_twice() {
+        for (of_flow, of_event, share) in [
+            (None, Some(0.0001), 0.0001f64),
+            (Some(0.1), None, 0.1),
+            (None, Some(0.1), 0.1),
+            (Some(0.5), Some(0.2), 0.6),
+            (Some(1.0), None, 1.0),
+        ] {
+            let schedule = schedule(&of_shares(of_flow, of_event));
+            let all = seen(&schedule, Shards::all(256));
+            let is_copy = |seen: &&Seen| seen.original != seen.arrival.ordinal;
+            let copies = all.iter().filter(is_copy).count() as f64;
+            assert_eq!(all.len() as f64 - copies, 60_000.0);
+            // Binomial; five standard deviations.
+            let (mean, sd) = (60_000.0 * share, (60_000.0 * share * (1.0 - share)).sqrt());
+            assert!((copies - mean).abs() <= 5.0 * sd, "{share}: {copies}");
+            assert!((schedule.curve().total() - 60_000.0 - mean).abs() < 1e-6);
+        }
+        assert!(Copies::new(&of_shares(None, Some(0.0)), 0).is_none());
+    }
+
+    #[test]
+    fn what_is_sent_otherwise_stays_as_it_was() {
+        let dues = |scenario: &Scenario| {
+            let all = seen(&schedule(scenario), Shards::all(256));
+            let own = all.iter().filter(|s| s.original == s.arrival.ordinal);
+            own.map(|s| (s.arrival.due_ns, s.arrival.shard, s.arrival.event))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            dues(&of_shares(None, None)),
+            dues(&of_shares(Some(0.3), None))
+        );
     }
 }

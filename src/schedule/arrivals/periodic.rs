@@ -270,3 +270,274 @@ impl Walk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    use super::super::super::fixtures::{With, scenario};
+    use super::super::super::{Bin, Shards};
+    use super::super::tests::{Seen, has_law, schedule, seen};
+    use super::*;
+    use crate::scenario::{Arrivals, Shape};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn devices(count: u64, every_ms: u64, jitter_ms: u64, aligned: bool) -> Arrivals {
+        Arrivals::Periodic(Periodic {
+            devices: count,
+            pool: None,
+            every: Duration::from_millis(every_ms),
+            jitter: Duration::from_millis(jitter_ms),
+            aligned,
+        })
+    }
+
+    /// When each device reports.
+    fn reports(scenario: &Scenario, flow: usize) -> BTreeMap<u64, Vec<u64>> {
+        let mut reports: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let schedule = super::super::FlowSchedule::compile(scenario, flow);
+        for Seen {
+            arrival, origin, ..
+        } in seen(&schedule, Shards::all(scenario.shards))
+        {
+            let Origin::Device { device } = origin else {
+                panic!("{origin:?}");
+            };
+            assert_eq!(
+                device % u64::from(scenario.shards),
+                u64::from(arrival.shard)
+            );
+            reports.entry(device).or_default().push(arrival.due_ns);
+        }
+        reports
+    }
+
+    #[test]
+    fn every_device_keeps_its_period_within_the_jitter() {
+        for (count, every_ms, jitter_ms) in [
+            (1000, 1700, 0),
+            (1000, 1700, 30),
+            (1000, 1700, 850),
+            (77, 9000, 4500),
+            (3, 50, 10),
+            (300, 70_000, 0),
+        ] {
+            let (every, jitter) = (every_ms * 1_000_000, jitter_ms * 1_000_000);
+            let mut minute = scenario(devices(count, every_ms, jitter_ms, false), 1.0);
+            for shards in [256, 7] {
+                minute.shards = shards;
+                let reports = reports(&minute, 0);
+                assert!(reports.keys().all(|device| (1..=count).contains(device)));
+                let rounds = 60 * SECOND / every;
+                if rounds > 1 {
+                    assert_eq!(reports.len() as u64, count);
+                }
+                for (device, dues) in reports {
+                    // One in each period, but for the run's ends.
+                    let most = 60 * SECOND / every + 2;
+                    assert!((rounds.saturating_sub(1)..=most).contains(&(dues.len() as u64)));
+                    // The k-th from the first is k periods later, give or take what the jitter of either is.
+                    for (due, k) in dues.iter().zip(0u64..) {
+                        let off = (due - dues[0]).abs_diff(k * every);
+                        assert!(off <= 2 * jitter, "{device}: {off} of {every}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_is_even_either_way_and_new_for_every_report() {
+        // A single device reports 6000 times within ± 4 ms of its phase.
+        let one = scenario(devices(1, 10, 4, false), 1.0);
+        let dues = &reports(&one, 0)[&1];
+        let offsets = |dues: &[u64]| -> Vec<f64> {
+            dues.iter().map(|due| (due % 10_000_000) as f64).collect()
+        };
+        let own = offsets(dues);
+        // The phase is where the middle of them lies; laid so that none wraps around.
+        let turned = |by: f64| {
+            own.iter()
+                .map(move |x| (x + by) % 1e7)
+                .collect::<Vec<f64>>()
+        };
+        let even = (0..100).map(|i| f64::from(i) * 1e5).any(|by| {
+            let turned = turned(by);
+            let low = turned.iter().copied().fold(f64::MAX, f64::min);
+            has_law(turned, |x| ((x - low) / 8e6).clamp(0.0, 1.0))
+        });
+        assert!(even);
+        let steps = dues.windows(2).map(|pair| (pair[1] - pair[0]) as f64 - 1e7);
+        // Of the difference of two even numbers 8 ms wide: sd 8 ms / sqrt(6).
+        let variance = steps.map(|s| s * s).sum::<f64>() / dues.len() as f64;
+        let wanted = (8e6f64).powi(2) / 6.0;
+        assert!(
+            (variance / wanted - 1.0).abs() < 0.08,
+            "{}",
+            variance / wanted
+        );
+    }
+
+    #[test]
+    fn spread_devices_have_phases_of_their_own() {
+        let hour = scenario(devices(20_000, 30_000, 0, false), 1.0).spanning(30.0);
+        let reports = reports(&hour, 0);
+        assert_eq!(reports.len(), 20_000);
+        assert!(reports.values().all(|dues| dues.len() == 1));
+        let phases = || reports.values().map(|dues| dues[0] as f64 / 3e10);
+        assert!(has_law(phases().collect(), |x| x));
+        // Of devices with neighbouring ids too: the distance of two even numbers is below x with probability 1 - (1 - x)².
+        let all: Vec<f64> = phases().collect();
+        for apart in [1, 300] {
+            let pairs = all.iter().zip(&all[apart..]);
+            let distances = pairs.map(|(a, b)| (a - b).abs()).step_by(2).collect();
+            assert!(has_law(distances, |x| 1.0 - (1.0 - x).powi(2)), "{apart}");
+        }
+        // And no two at once, hardly.
+        let instants: BTreeSet<u64> = reports.values().map(|dues| dues[0]).collect();
+        assert!(instants.len() > 19_980);
+    }
+
+    #[test]
+    fn the_first_seconds_are_like_the_others() {
+        // Jitter moves reports into the run and out of it: 1000 a second in any of them. Slots are even, so counts vary by less than
+        // Poisson's 32; jitter of several seconds makes them vary like that.
+        let minute = scenario(devices(20_000, 20_000, 7000, false), 1.0);
+        let mut counts = [0u64; 60];
+        for dues in reports(&minute, 0).values() {
+            for due in dues {
+                counts[(due / SECOND) as usize] += 1;
+            }
+        }
+        assert!(counts.iter().all(|n| n.abs_diff(1000) < 160), "{counts:?}");
+    }
+
+    #[test]
+    fn aligned_devices_report_together() {
+        for jitter_ms in [0, 250] {
+            let minute = scenario(devices(500, 15_000, jitter_ms, true), 1.0);
+            let reports = reports(&minute, 0);
+            assert_eq!(reports.len(), 500);
+            for dues in reports.values() {
+                for due in dues {
+                    let off = (due + jitter_ms * 1_000_000) % (15 * SECOND);
+                    assert!(off <= 2 * jitter_ms * 1_000_000);
+                }
+            }
+            let curve = schedule(&minute).curve().clone();
+            let seen: usize = reports.values().map(Vec::len).sum();
+            // With jitter half of those at the start come before it, and some of those at the end in time.
+            let halves = if jitter_ms == 0 { 0.0 } else { 100.0 };
+            assert!(
+                (curve.total() - seen as f64).abs() <= halves,
+                "{} {seen}",
+                curve.total()
+            );
+            assert_eq!(curve.rate(7.0), 0.0);
+            assert!((curve.cumulative(16.0) - curve.cumulative(14.0) - 500.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_shape_is_the_share_switched_on() {
+        // Up from none to all by 30 s, then half of them.
+        let ramp = |from, to, at, over| Shape::Ramp { from, to, at, over };
+        let shape = vec![ramp(0.0, 1.0, 0.0, 30.0), ramp(1.0, 0.5, 30.0, 0.0)];
+        let minute = scenario(devices(10_000, 1000, 0, false), 1.0).shaped(shape);
+        let reports = reports(&minute, 0);
+        let mut counts = [0.0; 60];
+        for dues in reports.values() {
+            for due in dues {
+                counts[(due / SECOND) as usize] += 1.0;
+            }
+            // Once on a device stays on while the share rises: its reports until 30 s are the last of so many periods.
+            let until: Vec<u64> = dues.iter().copied().filter(|d| *d < 30 * SECOND).collect();
+            assert!(until.windows(2).all(|pair| pair[1] - pair[0] == SECOND));
+            assert!(until.last().is_none_or(|last| *last >= 29 * SECOND));
+        }
+        let schedule = schedule(&minute);
+        for (second, count) in counts.iter().enumerate() {
+            let curve = schedule.curve();
+            let expected = curve.cumulative(second as f64 + 1.0) - curve.cumulative(second as f64);
+            let share = if second < 30 {
+                (second as f64 + 0.5) / 30.0
+            } else {
+                0.5
+            };
+            assert!((expected - 10_000.0 * share).abs() < 1.0);
+            // Binomial: sd at most 50; five of them.
+            assert!(
+                (count - expected).abs() < 250.0,
+                "{second}: {count} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_than_all_are_all() {
+        let flash = Shape::Square {
+            every: 10.0,
+            on: 5.0,
+            height: 4.0,
+            base: 0.5,
+        };
+        let minute = scenario(devices(1000, 1000, 0, false), 1.0).spiked(vec![flash]);
+        let curve = schedule(&minute).curve().clone();
+        assert!((curve.peak() - 1000.0).abs() < 1e-6);
+        let rise = Shape::Ramp {
+            from: 0.0,
+            to: 2.0,
+            at: 0.0,
+            over: 60.0,
+        };
+        let minute = scenario(devices(1000, 1000, 0, false), 1.0).shaped(vec![rise]);
+        let curve = schedule(&minute).curve().clone();
+        assert!(
+            (curve.total() - 1000.0 * (15.0 + 30.0)).abs() < 1e-3,
+            "{}",
+            curve.total()
+        );
+    }
+
+    #[test]
+    fn flows_that_share_a_pool_share_its_devices() {
+        let half = Shape::Ramp {
+            from: 0.5,
+            to: 0.5,
+            at: 0.0,
+            over: 0.0,
+        };
+        let ids = |pool| {
+            let mut two = scenario(devices(2000, 5000, 0, false), 1.0).shaped(vec![half.clone()]);
+            if let Arrivals::Periodic(periodic) = &mut two.flows[0].arrivals {
+                periodic.pool = pool;
+            }
+            two.flows.push(two.flows[0].clone());
+            [0, 1].map(|flow| reports(&two, flow))
+        };
+        let of = |reports: &BTreeMap<u64, Vec<u64>>| reports.keys().copied().collect::<Vec<_>>();
+        let [first, second] = ids(Some(3));
+        assert_eq!(of(&first), of(&second));
+        assert_ne!(first, second, "each flow at instants of its own");
+        let [first, second] = ids(None);
+        assert_ne!(of(&first), of(&second));
+    }
+
+    #[test]
+    fn five_million_devices_cost_no_more_than_their_reports() {
+        let fleet = scenario(devices(5_000_000, 600_000, 1000, false), 1.0).spanning(3600.0);
+        let schedule = schedule(&fleet);
+        let mut cells = schedule.cells(Shards::all(256));
+        let mut out = Bin::default();
+        for bin in 20_000..20_100 {
+            cells.bin(bin, &mut out);
+            // 833 ± 29; six deviations.
+            assert!(out.arrivals.len().abs_diff(833) < 175);
+        }
+        // What is kept: the reports of two seconds and a bin, 16 bytes each.
+        let kept: usize = cells.reports.due.iter().map(Vec::len).sum();
+        assert!((8000..20_000).contains(&kept), "{kept}");
+    }
+}
