@@ -14,7 +14,7 @@ pub fn draw(times: &Times, rng: &mut Stream) -> f64 {
 fn continuous(times: &Times, rng: &mut Stream) -> f64 {
     match *times {
         Times::Fixed(number) => number,
-        // Both ends are as likely as what lies between.
+        // So that both ends are as likely as what lies between.
         Times::Uniform(low, high) => low - 0.5 + (high - low + 1.0) * unit(rng),
         Times::Exponential { mean } => mean * exponential(rng),
         Times::LogNormal { median, sigma, max } => loop {

@@ -5,10 +5,10 @@
 
 use rand::Rng;
 
-use super::law::{Chance, Clockwork, Count, Law, Moment};
+use super::law::{Chance, Clockwork, Law, Moment};
 use crate::rng::Stream;
-use crate::scenario::{FlowJourney, Follow, Scenario, State};
-use crate::schedule::HELD;
+use crate::scenario::{FlowJourney, Follow, Journey, Scenario, State, Times};
+use crate::schedule::{HELD, times};
 
 /// A journey's states and follow-ups, ready to be walked.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Chain {
 #[derive(Clone, Debug)]
 struct Stay {
     emits: Vec<u16>,
-    times: Count,
+    times: Times,
     ways: Vec<Way>,
     after: Law,
     /// By place in the list of pools that some state keeps on: whether this one does.
@@ -44,7 +44,7 @@ struct Way {
 struct Consequence {
     emits: Vec<u16>,
     chance: Chance,
-    times: Count,
+    times: Times,
     after: Law,
 }
 
@@ -142,7 +142,7 @@ impl Chain {
                     continue;
                 }
                 let mut at = at;
-                for _ in 0..follow.times.draw(rng) {
+                for _ in 0..times::draw(&follow.times, rng) as u32 {
                     at = at.later(&follow.after, rng);
                     if !emit(at, &follow.emits, queue) {
                         break;
@@ -160,7 +160,7 @@ impl Stay {
     #[inline]
     fn leave<M: Moment>(&self, rng: &mut Stream, visit: &mut Visit<M>) -> bool {
         let left = match visit.left {
-            0 => self.times.draw(rng),
+            0 => times::draw(&self.times, rng) as u32,
             left => left,
         };
         let after = if left > 1 {
@@ -197,7 +197,7 @@ fn stay(state: &State, held: &[usize], clockwork: Clockwork) -> Stay {
     });
     Stay {
         emits: state.emits.iter().map(|&event| event as u16).collect(),
-        times: Count::new(&state.times),
+        times: state.times.clone(),
         ways: ways.collect(),
         after: Law::new(&state.after, clockwork),
         keeps,
@@ -208,7 +208,7 @@ fn consequence(follow: &Follow, clockwork: Clockwork) -> Consequence {
     Consequence {
         emits: follow.emits.iter().map(|&event| event as u16).collect(),
         chance: Chance::new(follow.p),
-        times: Count::new(&follow.times),
+        times: follow.times.clone(),
         after: Law::new(&follow.after, clockwork),
     }
 }

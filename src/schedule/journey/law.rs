@@ -1,19 +1,20 @@
-//! The laws that lags and repetitions are drawn from.
+//! The laws that lags are drawn from.
 //!
-//! Each draw inverts one uniform number where that can be done, in arithmetic that is the same on every machine.
+//! A normal number is had by inversion, which costs half of what the pair of trigonometric and logarithmic functions does: there is a lag in
+//! nearly every step.
 
-use libm::{erfc, exp, log, pow};
+use libm::{erfc, exp, log};
 use rand::Rng;
 
 use crate::rng::Stream;
-use crate::scenario::{Lag, Length, Times};
-use crate::schedule::draw::unit;
+use crate::scenario::{Lag, Length};
+use crate::schedule::draw::{exponential, gamma, unit};
 
 /// Seconds in a day.
 const DAY_S: f64 = 86_400.0;
 const NS_PER_S: f64 = 1e9;
 
-/// A positive number that is drawn.
+/// A number of nanoseconds that is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Draws {
     Fixed(f64),
@@ -65,11 +66,11 @@ impl Draws {
         match *self {
             Draws::Fixed(value) => value,
             Draws::Uniform { from, width } => from + width * unit(rng),
-            Draws::Exponential { mean } => -mean * log(1.0 - unit(rng)),
+            Draws::Exponential { mean } => mean * exponential(rng),
             Draws::LogNormal { mu, sigma, below } => {
                 exp(mu + sigma * normal_quantile(inner_unit(rng) * below))
             }
-            Draws::Gamma { shape, scale } => scale * standard_gamma(rng, shape),
+            Draws::Gamma { shape, scale } => scale * gamma(rng, shape),
         }
     }
 }
@@ -111,72 +112,6 @@ fn normal_quantile(p: f64) -> f64 {
         over / ((0.012_258_202_635 * r + 0.241_978_942_25) * r + 1.0)
     };
     if q < 0.0 { -z } else { z }
-}
-
-/// Gamma with this shape and scale 1 (Marsaglia and Tsang 2000).
-fn standard_gamma(rng: &mut Stream, shape: f64) -> f64 {
-    if shape < 1.0 {
-        let boost = pow(inner_unit(rng), 1.0 / shape);
-        return boost * standard_gamma(rng, shape + 1.0);
-    }
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let z = normal_quantile(inner_unit(rng));
-        let v = 1.0 + c * z;
-        if v <= 0.0 {
-            continue;
-        }
-        let v = v * v * v;
-        if log(inner_unit(rng)) < 0.5 * z * z + d - d * v + d * log(v) {
-            return d * v;
-        }
-    }
-}
-
-/// How often: a whole number, at least 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    /// One of `options` numbers from `from` on.
-    Even {
-        from: f64,
-        options: f64,
-    },
-    Rounded(Draws),
-}
-
-impl Count {
-    pub fn new(times: &Times) -> Count {
-        match *times {
-            Times::Fixed(value) => Count::Even {
-                from: whole(value),
-                options: 1.0,
-            },
-            Times::Uniform(low, high) => Count::Even {
-                from: whole(low),
-                options: whole(high) - whole(low) + 1.0,
-            },
-            Times::Exponential { mean } => Count::Rounded(Draws::Exponential { mean }),
-            Times::LogNormal { median, sigma, max } => {
-                Count::Rounded(Draws::log_normal(median, sigma, max))
-            }
-            Times::Gamma { mean, cv } => Count::Rounded(Draws::gamma(mean, cv)),
-        }
-    }
-
-    #[inline]
-    pub fn draw(&self, rng: &mut Stream) -> u32 {
-        match self {
-            Count::Even { from, options } if *options <= 1.0 => *from as u32,
-            Count::Even { from, options } => (from + (options * unit(rng)).floor()) as u32,
-            Count::Rounded(draws) => whole(draws.draw(rng)) as u32,
-        }
-    }
-}
-
-/// The nearest whole number, at least 1.
-fn whole(value: f64) -> f64 {
-    value.round().max(1.0)
 }
 
 /// How long something takes, in real nanoseconds.
@@ -444,31 +379,6 @@ mod tests {
             let late_s = ns as f64 / 1e9 - f64::from(expected_s);
             assert!((0.0..60.0).contains(&late_s), "{now_s}: {late_s}");
         }
-    }
-
-    #[test]
-    fn counts_are_whole_and_at_least_one() {
-        let mut rng = stream(1, Purpose::Test, 0, 0);
-        let mut draws = |times| {
-            let count = Count::new(&times);
-            (0..9000).map(|_| count.draw(&mut rng)).collect::<Vec<_>>()
-        };
-        assert!(draws(Times::Fixed(3.0)).iter().all(|&n| n == 3));
-        let even = draws(Times::Uniform(1.0, 3.0));
-        for wanted in 1..=3 {
-            // Binomial with p = 1/3: 3000 ± 45; five of them.
-            let seen = even.iter().filter(|&&n| n == wanted).count();
-            assert!(seen.abs_diff(3000) < 225, "{wanted}: {seen}");
-        }
-        let few = draws(Times::Exponential { mean: 0.2 });
-        assert_eq!(few.iter().min(), Some(&1));
-        let many = draws(Times::Gamma {
-            mean: 50.0,
-            cv: 0.2,
-        });
-        // The mean of 9000 draws of deviation 10: within five times 0.11.
-        let mean = many.iter().map(|&n| f64::from(n)).sum::<f64>() / 9000.0;
-        assert!((mean - 50.0).abs() < 0.55, "{mean}");
     }
 
     #[test]

@@ -222,10 +222,8 @@ fn on_day(
     if newest <= since || within <= 0.0 {
         return (0.0, (0.0, 0.0));
     }
-    let range = (
-        debts.past.starts.cumulative(since),
-        debts.past.starts.cumulative(newest),
-    );
+    let starts = &debts.past.starts;
+    let range = (starts.cumulative(since), starts.cumulative(newest));
     let rate = (range.1 - range.0) / width * within / (until - from);
     (rate, range)
 }
