@@ -57,10 +57,7 @@ pub fn pairs(lag: (f64, f64), starts_per_s: f64, span: f64) -> Scenario {
     let journey = Journey {
         name: "pair".to_owned(),
         at_most: 500,
-        states: vec![
-            state(0, &[(1, 1.0)], lag),
-            state(1, &[], Lag::default()),
-        ],
+        states: vec![state(0, &[(1, 1.0)], lag), state(1, &[], Lag::default())],
         ..Journey::default()
     };
     flow(journey, &[1.0, 1.0], starts_per_s, span)

@@ -223,8 +223,8 @@ fn on_day(
         return (0.0, (0.0, 0.0));
     }
     let range = (
-        debts.starts.cumulative(since),
-        debts.starts.cumulative(newest),
+        debts.past.starts.cumulative(since),
+        debts.past.starts.cumulative(newest),
     );
     let rate = (range.1 - range.0) / width * within / (until - from);
     (rate, range)

@@ -35,13 +35,20 @@ fn reactions_to_listed_campaigns_belong_to_them_even_from_before_the_run() {
         mail.flows[0].height = None;
         let events = all(&mail);
         let of = |event: u16, batch: u32| {
-            let own = events.iter().filter(|(a, s)| (a.event, s.batch) == (event, batch));
-            own.map(|(arrival, _)| arrival.due_ns as f64 / 1e9).collect::<Vec<_>>()
+            let own = events
+                .iter()
+                .filter(|(a, s)| (a.event, s.batch) == (event, batch));
+            own.map(|(arrival, _)| arrival.due_ns as f64 / 1e9)
+                .collect::<Vec<_>>()
         };
         // The second listed began half a minute before the run: its opens are due from 10 s to 20 s. As many as its size, but for
         // Poisson's 77; five times.
         let before = of(1, 1);
-        assert!((before.len() as f64 - 6000.0).abs() < 390.0, "{}", before.len());
+        assert!(
+            (before.len() as f64 - 6000.0).abs() < 390.0,
+            "{}",
+            before.len()
+        );
         assert!(before.iter().all(|t| (9.99..20.01).contains(t)));
         // The first listed begins in the run: all of its mails and their opens, exactly.
         assert_eq!((of(0, 0).len(), of(1, 0).len()), (6000, 6000));
