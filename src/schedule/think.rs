@@ -37,7 +37,7 @@ impl Users {
     /// When each of them sends first, in real nanoseconds since the start of the load: spread over one mean think time, or all would
     /// come at once.
     pub fn first_ns(&mut self) -> Vec<u64> {
-        let mean_ns = self.think.mean() * 1e9;
+        let mean_ns = times::unrounded_mean(&self.think) * 1e9;
         let firsts = (0..self.count).map(|_| draw::unit(&mut self.rng) * mean_ns);
         firsts.map(|ns| ns as u64).collect()
     }
@@ -45,7 +45,7 @@ impl Users {
     /// How long the next one thinks, in real nanoseconds.
     #[inline]
     pub fn think_ns(&mut self) -> u64 {
-        (times::draw(&self.think, &mut self.rng) * 1e9) as u64
+        (times::unrounded(&self.think, &mut self.rng) * 1e9) as u64
     }
 }
 
