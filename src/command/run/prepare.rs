@@ -158,7 +158,7 @@ fn made_up_id() -> String {
 }
 
 /// What the stamps carry of the run's id.
-pub(super) fn tag_of(run_id: &str) -> u64 {
+pub(in crate::command) fn tag_of(run_id: &str) -> u64 {
     let hash = blake3::hash(run_id.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::law::{Chance, Clockwork, Law, Moment};
 use crate::rng::Stream;
-use crate::scenario::{FlowJourney, Follow, Journey, Scenario, State, Times};
+use crate::scenario::{FlowJourney, Follow, Scenario, State, Times};
 use crate::schedule::{HELD, times};
 
 /// A journey's states and follow-ups, ready to be walked.
