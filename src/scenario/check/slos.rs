@@ -161,11 +161,11 @@ fn subject(
         [(word, name)] => {
             let (text, span) = (name.get_ref().0.as_str(), name.span());
             Some(match *word {
-                "flow" => Subject::Flow(resolve(findings, word, whole.tables.flows, text, span)?),
+                "flow" => Subject::Flow(resolve(findings, word, &whole.tables.flows, text, span)?),
                 "event" => {
-                    Subject::Event(resolve(findings, word, whole.tables.events, text, span)?)
+                    Subject::Event(resolve(findings, word, &whole.tables.events, text, span)?)
                 }
-                _ => Subject::Consume(resolve(findings, word, whole.tables.groups, text, span)?),
+                _ => Subject::Consume(resolve(findings, word, &whole.tables.groups, text, span)?),
             })
         }
         [_, (word, name), ..] => {

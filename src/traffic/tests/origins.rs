@@ -159,7 +159,7 @@ fn a_parent_with_too_many_ids_is_an_error() {
     assert!(error.starts_with("pool.product: 9999 ids"), "{error}");
 }
 
-/// One product takes a tenth of the picks from 12:00:10 to 12:00:20 of simulated time; play starts at 12:00, 144 times as fast.
+/// One product takes a tenth of the picks from 12:00:10 to 12:00:20 of simulated time; play starts at 12:00, in real time.
 fn with_flash(scenario: &mut Scenario) {
     scenario.time.compress = 1.0;
     scenario.pools[1].flash = Some(PickFlash {
