@@ -134,6 +134,14 @@ fn account(run: &RunFile, say: &mut impl FnMut(&str, &str, fn(Paint, &str) -> St
         n(sent)
     );
     say("", &sent, colour);
+    let refused: u64 = run.flows.values().map(|flow| flow.refused).sum();
+    if refused > 0 {
+        let text = format!(
+            "of the failed, {} were oversized on purpose and refused for their size: no limit counts them",
+            n(refused)
+        );
+        say("", &text, |_, text| text.to_owned());
+    }
 }
 
 /// The commonest errors of all flows.
