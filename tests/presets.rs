@@ -297,7 +297,7 @@ fn send(scenario: &Scenario) -> Sent {
                 let value = rendered.value.clone().expect("no preset has tombstones");
                 let value = &buffer[value];
                 // JSON is read in samples: reading it takes longer than making it.
-                if event.0 % 32 == 0 && value.first() == Some(&b'{') {
+                if event.0.is_multiple_of(32) && value.first() == Some(&b'{') {
                     let json: serde_json::Value = serde_json::from_slice(value).expect("JSON");
                     assert!(json.is_object());
                 }

@@ -9,6 +9,13 @@ use highwater::scenario::{
     load,
 };
 
+fn simulated(seconds: f64) -> Length {
+    Length {
+        seconds,
+        real: false,
+    }
+}
+
 fn language() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/language")
 }
@@ -174,10 +181,6 @@ fn campaigns_devices_users_and_defects_are_read() {
         (Some(0.02), None)
     );
     let arrivals: Vec<&Arrivals> = scenario.flows.iter().map(|f| &f.arrivals).collect();
-    let simulated = |seconds| Length {
-        seconds,
-        real: false,
-    };
     assert_eq!(
         arrivals[0],
         &Arrivals::Periodic(Periodic {
@@ -202,7 +205,9 @@ fn campaigns_devices_users_and_defects_are_read() {
     };
     assert!(mails.at.is_empty() && mails.within.real);
     assert_eq!(arrivals[3], &Arrivals::Bursty { cv: 2.0 });
-    let think = Times::Exponential { mean: 5.0 };
+    let think = Lag::Exponential {
+        mean: simulated(5.0),
+    };
     assert_eq!(arrivals[4], &Arrivals::Closed { users: 40, think });
     let heights: Vec<bool> = scenario.flows.iter().map(|f| f.height.is_some()).collect();
     assert_eq!(heights, [false, false, true, true, false]);
@@ -247,7 +252,7 @@ fn new_words_are_overridden_like_old_ones() {
     let Arrivals::Closed { think, .. } = &scenario.flows[4].arrivals else {
         panic!()
     };
-    assert_eq!(*think, Times::Fixed(2.0));
+    assert_eq!(*think, Lag::Fixed(simulated(2.0)));
     let Arrivals::Batch(news) = &scenario.flows[1].arrivals else {
         panic!()
     };

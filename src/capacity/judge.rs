@@ -336,6 +336,32 @@ mod tests {
         assert!(first.measured_us.is_some_and(|us| us == 989), "{first:?}");
     }
 
+    /// What is oversized on purpose may be refused; one failure more may not be.
+    #[test]
+    fn refusals_that_were_asked_for_break_nothing() {
+        let slos = || {
+            vec![
+                slo(Metric::Failed, Limit::AtMostCount(0)),
+                slo(Metric::Response, BELOW_10_MS),
+            ]
+        };
+        let refuse = |refused| {
+            move |run: &mut RunFile| {
+                let flow = run.flows.get_mut("robots").expect("it is there");
+                flow.account.acknowledged -= 100;
+                (flow.account.failed, flow.refused) = (100, refused);
+            }
+        };
+        let (run, exit) = judged(slos(), refuse(100));
+        assert_eq!((run.verdict, exit), (Verdict::Pass, Exit::Held));
+        let (run, exit) = judged(slos(), refuse(99));
+        assert_eq!((run.verdict, exit), (Verdict::Fail, Exit::Missed));
+        assert_eq!(
+            run.reasons[0].text,
+            "1 event of flow robots failed; none may"
+        );
+    }
+
     #[test]
     fn the_warm_part_is_what_counts() {
         let slow_at_first = |run: &mut RunFile| {

@@ -18,17 +18,18 @@ pub fn text(plan: &Plan, paint: Paint) -> String {
     let mut lines = head(plan, paint);
     lines.push(String::new());
     lines.extend(curve(plan, paint));
-    for part in [
+    for table in [
         flows(plan),
         journeys(plan),
         topics(plan),
         events(plan),
         groups(plan),
-    ] {
-        if let Some(table) = part {
-            lines.push(String::new());
-            lines.extend(table.lines(paint));
-        }
+    ]
+    .into_iter()
+    .flatten()
+    {
+        lines.push(String::new());
+        lines.extend(table.lines(paint));
     }
     lines.extend(samples(&plan.samples, paint));
     if !plan.doubts.is_empty() {

@@ -263,6 +263,17 @@ pub fn account(run: &RunFile) -> Account {
     all
 }
 
+/// Refusals that were asked for, if there were any.
+pub fn refused(run: &RunFile) -> Option<String> {
+    let refused: u64 = run.flows.values().map(|flow| flow.refused).sum();
+    (refused > 0).then(|| {
+        format!(
+            "of the failed, {} were oversized on purpose and refused for their size: no limit counts them",
+            units::count(refused)
+        )
+    })
+}
+
 /// An account as two equations.
 pub fn equations(account: &Account) -> [String; 2] {
     let Account {

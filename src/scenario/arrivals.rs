@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Length, Times};
+use super::{Lag, Length, Times};
 
 /// How arrivals are spaced.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +26,8 @@ pub enum Arrivals {
     Closed {
         /// How many; at least 1. The scale is applied.
         users: u64,
-        /// Real time from an answer to the next event.
-        think: Times,
+        /// From an answer to the next event: real time, whatever the lengths say.
+        think: Lag,
     },
     /// As fast as the target takes them; no due instants.
     Unthrottled,

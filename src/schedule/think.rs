@@ -1,15 +1,21 @@
 //! Think times of closed users: how long one waits from an answer to the next event.
 
-use super::{draw, times};
+use super::draw;
+use super::journey::law::{At, Clockwork, Law, Moment};
 use crate::rng::{Purpose, Stream, stream};
-use crate::scenario::{Arrivals, Scenario, Times};
+use crate::scenario::{Arrivals, Scenario};
+
+/// Think times are real: a simulated clock at the pace of the real one.
+const REAL: Clockwork = Clockwork {
+    compress: 1.0,
+    start_s: 0.0,
+};
 
 /// The users of a flow whom one producer serves, and how they think. All users are alike, so nobody keeps count of who is who.
 #[derive(Clone, Debug)]
 pub struct Users {
     count: u64,
-    /// Seconds.
-    think: Times,
+    think: Law,
     rng: Stream,
 }
 
@@ -18,13 +24,13 @@ impl Users {
     /// has no closed users.
     pub fn new(scenario: &Scenario, flow: usize, index: u32) -> Option<Users> {
         let of = &scenario.flows[flow];
-        let Arrivals::Closed { users, think } = of.arrivals else {
+        let Arrivals::Closed { users, think } = &of.arrivals else {
             return None;
         };
         let (producers, index) = (u64::from(of.producers), u64::from(index));
         Some(Users {
             count: users.saturating_sub(index).div_ceil(producers),
-            think,
+            think: Law::new(think, REAL),
             rng: stream(scenario.seed, Purpose::Think, flow as u64, index),
         })
     }
@@ -34,29 +40,41 @@ impl Users {
         self.count
     }
 
-    /// When each of them sends first, in real nanoseconds since the start of the load: spread over one mean think time, or all would
-    /// come at once.
+    /// When each of them sends first, in real nanoseconds since the start of the load: each is somewhere in a think time of its own, or
+    /// all would come at once.
     pub fn first_ns(&mut self) -> Vec<u64> {
-        let mean_ns = times::unrounded_mean(&self.think) * 1e9;
-        let firsts = (0..self.count).map(|_| draw::unit(&mut self.rng) * mean_ns);
-        firsts.map(|ns| ns as u64).collect()
+        let count = self.count;
+        let first = |_| {
+            let whole_ns = self.think_ns() as f64;
+            (draw::unit(&mut self.rng) * whole_ns) as u64
+        };
+        (0..count).map(first).collect()
     }
 
     /// How long the next one thinks, in real nanoseconds.
     #[inline]
     pub fn think_ns(&mut self) -> u64 {
-        (times::unrounded(&self.think, &mut self.rng) * 1e9) as u64
+        let At(ns) = At(0).later(&self.think, &mut self.rng);
+        ns.unsigned_abs()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{Lag, Length};
     use crate::schedule::fixtures::scenario;
+
+    fn seconds(seconds: f64) -> Length {
+        Length {
+            seconds,
+            real: false,
+        }
+    }
 
     #[test]
     fn every_user_has_one_producer_and_starts_within_a_think_time() {
-        let think = Times::Exponential { mean: 2.0 };
+        let think = Lag::Fixed(seconds(2.0));
         let mut scenario = scenario(Arrivals::Closed { users: 100, think }, 1.0);
         for producers in [1, 2, 3, 7] {
             scenario.flows[0].producers = producers;
@@ -77,7 +95,9 @@ mod tests {
 
     #[test]
     fn think_times_have_their_mean() {
-        let think = Times::Exponential { mean: 0.25 };
+        let think = Lag::Exponential {
+            mean: seconds(0.25),
+        };
         let scenario = scenario(Arrivals::Closed { users: 1, think }, 1.0);
         let mut users = Users::new(&scenario, 0, 0).unwrap();
         let mean = (0..10_000).map(|_| users.think_ns()).sum::<u64>() / 10_000;

@@ -1,6 +1,6 @@
 //! Draws of a number: how often, how many, or how long.
 
-use libm::{erfc, exp, log};
+use libm::exp;
 
 use super::draw::{exponential, gamma, normal, unit};
 use crate::rng::Stream;
@@ -35,28 +35,29 @@ pub fn unrounded(times: &Times, rng: &mut Stream) -> f64 {
     }
 }
 
-/// The mean of [`unrounded`].
-pub fn unrounded_mean(times: &Times) -> f64 {
-    match *times {
-        Times::Fixed(number) => number,
-        Times::Uniform(low, high) => low.midpoint(high),
-        Times::Exponential { mean } | Times::Gamma { mean, .. } => mean,
-        Times::LogNormal { median, sigma, max } => {
-            let whole = median * exp(sigma * sigma / 2.0);
-            // Cut off at z standard deviations: the part of the mean below it over the probability of being below it.
-            let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
-            max.map_or(whole, |max| {
-                let z = log(max / median) / sigma;
-                whole * below(z - sigma) / below(z)
-            })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Purpose, stream};
+    use libm::{erfc, log};
+
+    /// The mean of [`unrounded`].
+    fn unrounded_mean(times: &Times) -> f64 {
+        match *times {
+            Times::Fixed(number) => number,
+            Times::Uniform(low, high) => low.midpoint(high),
+            Times::Exponential { mean } | Times::Gamma { mean, .. } => mean,
+            Times::LogNormal { median, sigma, max } => {
+                let whole = median * exp(sigma * sigma / 2.0);
+                // Cut off at z standard deviations: the part of the mean below it over the probability of being below it.
+                let below = |z: f64| 0.5 * erfc(-z / std::f64::consts::SQRT_2);
+                max.map_or(whole, |max| {
+                    let z = log(max / median) / sigma;
+                    whole * below(z - sigma) / below(z)
+                })
+            }
+        }
+    }
 
     #[test]
     fn draws_have_their_means() {

@@ -245,14 +245,14 @@ fn enlarge(
     if !is_object {
         return put_filler(lacking, draft, buffer);
     }
-    // A comma more, and a brace that is there already.
-    let Some(lacking) = lacking.checked_sub(OPENING.len() + CLOSING.len()) else {
+    // A comma more unless it is empty, and a brace that is there already.
+    let comma = usize::from(!buffer.ends_with(b"{}"));
+    let field = comma + OPENING.len() + CLOSING.len() - 1;
+    let Some(lacking) = lacking.checked_sub(field) else {
         return;
     };
     buffer.pop();
-    if buffer.last() != Some(&b'{') {
-        buffer.push(b',');
-    }
+    buffer.extend_from_slice(&b","[..comma]);
     buffer.extend_from_slice(OPENING);
     put_filler(lacking, draft, buffer);
     buffer.extend_from_slice(CLOSING);

@@ -46,7 +46,7 @@ pub(super) struct FlowDraws {
 #[derive(Clone, Debug)]
 pub(super) struct Flash {
     /// The pool and the id; then those it belongs to.
-    pub line: Vec<(usize, u64)>,
+    pub chain: Vec<(usize, u64)>,
     /// Of the 64-bit numbers, those below hit.
     pub bar: u64,
     /// Run time in nanoseconds.
@@ -56,17 +56,17 @@ pub(super) struct Flash {
 
 impl Flash {
     pub(super) fn pool(&self) -> usize {
-        self.line[0].0
+        self.chain[0].0
     }
 
     /// The pool that nothing is drawn before.
     pub(super) fn top(&self) -> usize {
-        self.line[self.line.len() - 1].0
+        self.chain[self.chain.len() - 1].0
     }
 
     /// The id of a pool while the flash hits.
     pub(super) fn id(&self, pool: usize) -> Option<u64> {
-        let found = self.line.iter().find(|(of, _)| *of == pool);
+        let found = self.chain.iter().find(|(of, _)| *of == pool);
         found.map(|(_, id)| *id)
     }
 }
@@ -162,14 +162,14 @@ fn scopes(scenario: &Scenario, flow: &Flow) -> Vec<Scope> {
 /// The flash of a pool as real time sees it.
 fn flash(scenario: &Scenario, pool: usize, pools: &Pools) -> Option<Flash> {
     let of = scenario.pools[pool].flash?;
-    let mut line = vec![(pool, of.id)];
+    let mut chain = vec![(pool, of.id)];
     let mut at = pool;
     while let Some(parent) = pools.parent(at) {
-        line.push((parent, pools.owner(pool, of.id, parent)?));
+        chain.push((parent, pools.owner(pool, of.id, parent)?));
         at = parent;
     }
     Some(Flash {
-        line,
+        chain,
         // A cast saturates: a share of 1 is all but one in 2^64.
         bar: (of.share * 2f64.powi(64)) as u64,
         from_ns: run_ns(&scenario.time, of.at),
@@ -299,8 +299,8 @@ impl Draft<'_> {
         }
     }
 
-    /// Finds out which flashes hit, and gives out their ids. Whether one does is decided where the first of its line is drawn, so
-    /// that an id that hits and those it belongs to come together.
+    /// Finds out which flashes hit, and gives out their ids. Whether one does is decided where the first of its chain is drawn, so
+    /// that an id that hits and those it belongs to come together; each of them lasts as long as it is drawn for.
     fn flash(&mut self, owner: &Owner<'_>, draws: &[Draw], line: bool) {
         if !line {
             self.scratch.hit.fill(false);
@@ -312,14 +312,14 @@ impl Draft<'_> {
             } else {
                 line && self.scratch.hit[flash.pool()]
             };
-            let of_line = |draw: &&Draw| flash.id(draw.pool).is_some();
-            let concerned = draws.iter().filter(of_line);
+            let in_time = |draw: &&Draw| {
+                let drawn_ns = owner.drawn_ns(owner.draws.scope(draw.pool));
+                flash.id(draw.pool).is_some() && drawn_ns.is_some_and(|at| at < flash.to_ns)
+            };
+            let concerned = draws.iter().filter(in_time);
             // Of two flashes whose ids belong to different ones, the first has it.
-            if !hit
-                || concerned
-                    .clone()
-                    .any(|draw| self.scratch.given[draw.pick] > 0)
-            {
+            let taken = |draw: &Draw| self.scratch.given[draw.pick] > 0;
+            if !hit || concerned.clone().any(taken) {
                 continue;
             }
             if !line {
@@ -332,14 +332,9 @@ impl Draft<'_> {
     }
 
     fn is_hit(&mut self, owner: &Owner<'_>, flash: &Flash, line: bool) -> bool {
-        let (top, own) = (
-            owner.draws.scope(flash.top()),
-            owner.draws.scope(flash.pool()),
-        );
-        let (Some(first_ns), Some(own_ns)) = (owner.drawn_ns(top), owner.drawn_ns(own)) else {
-            return false;
-        };
-        if first_ns < flash.from_ns || own_ns >= flash.to_ns {
+        let top = owner.draws.scope(flash.top());
+        let window = flash.from_ns..flash.to_ns;
+        if !owner.drawn_ns(top).is_some_and(|at| window.contains(&at)) {
             return false;
         }
         match owner.root(top).filter(|_| !line || top > Scope::Visit) {

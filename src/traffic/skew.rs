@@ -283,9 +283,9 @@ mod tests {
             got[at] += own / n as f64;
             got[column.other as usize] += (1.0 - own) / n as f64;
         }
-        for at in 0..n {
+        for (at, got) in got.into_iter().enumerate() {
             let asked = ranks.weight(at as u32) as f64 / ranks.total() as f64;
-            assert!((got[at] - asked).abs() < 1e-9, "{at}: {} {asked}", got[at]);
+            assert!((got - asked).abs() < 1e-9, "{at}: {got} {asked}");
         }
     }
 

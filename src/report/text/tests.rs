@@ -9,6 +9,7 @@ use super::super::over_time::ClientTotals;
 use super::*;
 use crate::measure::client_stats::{BrokerFigures, ClientFigures};
 use crate::measure::run::WarmResult;
+use crate::measure::shape::Model;
 use crate::measure::summary::Summary;
 use crate::report::term::Color;
 
@@ -129,6 +130,32 @@ fn the_warm_part_is_shown() {
         ..WarmResult::default()
     });
     assert!(shown(&run).contains("777 µs"));
+}
+
+#[test]
+fn a_model_that_is_not_open_is_labelled() {
+    let mut run = good();
+    let flow = run.flows.get_mut("robots").expect("it is there");
+    (flow.model, flow.response, flow.send_delay) = (Model::Closed, None, None);
+    let text = shown(&run);
+    assert!(
+        text.contains("flow robots: users wait for each answer (a closed model)"),
+        "{text}"
+    );
+    assert!(!text.contains("flow shoppers:"), "{text}");
+}
+
+#[test]
+fn refusals_that_were_asked_for_are_told() {
+    let mut run = good();
+    let flow = run.flows.get_mut("robots").expect("it is there");
+    (flow.account.failed, flow.refused) = (1_200, 1_200);
+    flow.account.acknowledged -= 1_200;
+    let text = shown(&run);
+    assert!(
+        text.contains("of the failed, 1,200 were oversized"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub(super) fn trust(run: &RunFile, context: &Context<'_>, paint: Paint) -> Vec<S
         lines.bad("account", &format!("{planned}  DOES NOT CLOSE"));
         lines.bad("", &format!("{sent}  DOES NOT CLOSE"));
     }
+    if let Some(refused) = words::refused(run) {
+        lines.plain("", &refused);
+    }
     if let Some(errors) = words::errors(run) {
         lines.doubtful("errors", &errors);
     }

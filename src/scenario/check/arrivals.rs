@@ -7,7 +7,7 @@ use super::super::text::{Findings, Span};
 use super::super::wire;
 use super::super::wire_arrivals::{self as wire_of, Phase};
 use super::super::wire_values::Devices;
-use super::super::{Arrivals, Batch, Lag, Periodic, Pool, Shape, Time, Times};
+use super::super::{Arrivals, Batch, Lag, Periodic, Pool, Shape, Time};
 use super::flows::Ground;
 use super::names::{once, resolve, resolve_all};
 use super::shapes::{top, within};
@@ -242,28 +242,16 @@ fn closed_of(
     wire: &wire_of::Closed,
 ) -> Option<Arrivals> {
     let users = bounded(findings, Some(&wire.users), "users", 1..=MOST, 1);
-    let think = match wire.think.as_ref().map(|t| (*t.get_ref(), t.span())) {
-        None => Times::Fixed(0.0),
-        // Real in any case: a person does not think faster because the clock does.
-        Some((Lag::Fixed(length), _)) => Times::Fixed(length.seconds),
-        Some((Lag::Uniform(a, b), _)) => Times::Uniform(a.seconds, b.seconds),
-        Some((Lag::Exponential { mean }, _)) => Times::Exponential { mean: mean.seconds },
-        Some((Lag::LogNormal { median, sigma, max }, _)) => Times::LogNormal {
-            median: median.seconds,
-            sigma,
-            max: max.map(|m| m.seconds),
-        },
-        Some((Lag::Gamma { mean, cv }, _)) => Times::Gamma {
-            mean: mean.seconds,
-            cv,
-        },
-        Some((Lag::At { .. }, span)) => {
-            findings
-                .error(span, "users don't think until a clock time")
-                .label = "a time, as in { exponential = \"5s\" }".into();
-            return None;
-        }
-    };
+    let think = wire.think.as_ref();
+    let span = think.map_or(wire.users.span(), Spanned::span);
+    // Real in any case: a person does not think faster because the clock does.
+    let think = think.map_or(Lag::default(), |think| *think.get_ref());
+    if matches!(think, Lag::At { .. }) {
+        findings
+            .error(span, "users don't think until a clock time")
+            .label = "a time, as in { exponential = \"5s\" }".into();
+        return None;
+    }
     Some(Arrivals::Closed {
         users: scaled(users, ground.scale),
         think,

@@ -291,7 +291,7 @@ fn holds(
         return true;
     }
     let states = wire.state.iter().flat_map(|states| &states.0);
-    let last: Option<&Spanned<Names>> = states.filter_map(|(_, s)| s.keep_on.as_ref()).last();
+    let last: Option<&Spanned<Names>> = states.filter_map(|(_, s)| s.keep_on.as_ref()).next_back();
     let span = last.map_or(table.span.clone(), Spanned::span);
     let message = format!("{} keeps {} pools on", table.what, held.len());
     let problem = findings.error(span, message);

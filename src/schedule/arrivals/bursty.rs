@@ -117,7 +117,7 @@ impl Bursty {
             for (&at, place) in here.zip(first..) {
                 let number = (block * BLOCK + place) as u64;
                 let random = u128::from(hash(deal, Purpose::Bursty, number));
-                let shard = (random * u128::from(self.shards) >> 64) as u32;
+                let shard = ((random * u128::from(self.shards)) >> 64) as u32;
                 if stretch.mine.contains(shard) {
                     out.keys.push(stretch.key(pieces, at - before, shard));
                 }

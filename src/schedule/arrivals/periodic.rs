@@ -145,7 +145,7 @@ impl Devices {
     fn phase(&self, slot: u64, device: u64, slots: u64) -> u64 {
         let (from, to) = (self.edge(slot, slots), self.edge(slot + 1, slots));
         let random = u128::from(hash(self.phases, Purpose::Device, device));
-        from + (random * u128::from(to - from) >> 64) as u64
+        from + ((random * u128::from(to - from)) >> 64) as u64
     }
 
     /// A report's jitter, evenly up to the limit either way.
@@ -156,7 +156,7 @@ impl Devices {
         let of_device = hash(self.jitters, Purpose::Device, device);
         let random = u128::from(hash(of_device, Purpose::Device, k as u64));
         let width = u128::from(2 * self.jitter_ns + 1);
-        (random * width >> 64) as i64 - self.jitter_ns as i64
+        ((random * width) >> 64) as i64 - self.jitter_ns as i64
     }
 
     /// Whether a device is switched on: while the share exceeds its own draw.

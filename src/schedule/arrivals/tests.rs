@@ -10,7 +10,7 @@ use super::super::compose::tests::composition;
 use super::super::curve::Pieces;
 use super::super::fixtures::{With, sale, scenario, wave};
 use super::*;
-use crate::scenario::{Batch, Fixes, Length, Periodic, Shape, Times, TracePiece};
+use crate::scenario::{Batch, Fixes, Lag, Length, Periodic, Shape, Times, TracePiece};
 
 /// The kinds that follow a rate by themselves, with the expected number of events in every stretch of time.
 const ALL: [Arrivals; 3] = [Arrivals::Even, Arrivals::Poisson, Arrivals::PoissonExact];
@@ -294,7 +294,7 @@ fn even_arrivals_are_dealt_round_the_shards() {
 fn without_a_due_there_is_no_schedule() {
     let closed = Arrivals::Closed {
         users: 5,
-        think: Times::Fixed(1.0),
+        think: Lag::default(),
     };
     for kind in [Arrivals::Unthrottled, closed] {
         let mut endless = scenario(kind, 1.0);

@@ -197,7 +197,7 @@ fn stay(state: &State, held: &[usize], clockwork: Clockwork) -> Stay {
     });
     Stay {
         emits: state.emits.iter().map(|&event| event as u16).collect(),
-        times: state.times.clone(),
+        times: state.times,
         ways: ways.collect(),
         after: Law::new(&state.after, clockwork),
         keeps,
@@ -208,7 +208,7 @@ fn consequence(follow: &Follow, clockwork: Clockwork) -> Consequence {
     Consequence {
         emits: follow.emits.iter().map(|&event| event as u16).collect(),
         chance: Chance::new(follow.p),
-        times: follow.times.clone(),
+        times: follow.times,
         after: Law::new(&follow.after, clockwork),
     }
 }

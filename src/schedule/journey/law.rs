@@ -16,7 +16,7 @@ const NS_PER_S: f64 = 1e9;
 
 /// A number of nanoseconds that is drawn.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Draws {
+pub(in crate::schedule) enum Draws {
     Fixed(f64),
     Uniform {
         from: f64,
@@ -116,14 +116,14 @@ fn normal_quantile(p: f64) -> f64 {
 
 /// How long something takes, in real nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Law {
+pub(in crate::schedule) enum Law {
     Drawn(Draws),
     Clock(ClockLag),
 }
 
 /// Until the next time the simulated clock shows something, and evenly within some time after it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ClockLag {
+pub(in crate::schedule) struct ClockLag {
     /// The time of the day, in real nanoseconds since midnight.
     pub at_ns: f64,
     /// A simulated day.
@@ -143,7 +143,7 @@ impl ClockLag {
 
 /// How the simulated clock runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clockwork {
+pub(in crate::schedule) struct Clockwork {
     /// Simulated seconds in a real one.
     pub compress: f64,
     /// Simulated seconds from midnight to the start of the run.
@@ -185,7 +185,7 @@ impl Law {
 }
 
 /// An instant of a journey, to which lags are added.
-pub(super) trait Moment: Copy {
+pub(in crate::schedule) trait Moment: Copy {
     /// This much later.
     fn plus(self, ns: f64) -> Self;
 
@@ -204,7 +204,7 @@ pub(super) trait Moment: Copy {
 
 /// An instant of the run: real nanoseconds since the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At(pub i64);
+pub(in crate::schedule) struct At(pub i64);
 
 impl At {
     /// In milliseconds; 24 days away it goes no further.

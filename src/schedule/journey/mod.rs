@@ -14,7 +14,7 @@ mod calendar;
 mod chain;
 mod convolve;
 mod lags;
-mod law;
+pub(super) mod law;
 mod owed;
 mod past;
 mod pending;

@@ -159,7 +159,7 @@ fn a_parent_with_too_many_ids_is_an_error() {
     assert!(error.starts_with("pool.product: 9999 ids"), "{error}");
 }
 
-/// One product takes a tenth of the picks from 12:00:10 to 12:00:20 of simulated time; play starts at 12:00, 144 times as fast.
+/// One product takes a tenth of the picks from 12:00:10 to 12:00:20 of simulated time; play starts at 12:00, in real time.
 fn with_flash(scenario: &mut Scenario) {
     scenario.time.compress = 1.0;
     scenario.pools[1].flash = Some(PickFlash {
@@ -243,6 +243,10 @@ fn a_flash_hits_all_events_of_a_visit() {
             let lines = cart["lines"].as_array().unwrap();
             assert!(lines.iter().all(|line| *line == 1_234_567));
         }
+        // Whoever came for it stays at its merchant's when it is over.
+        (step.visit.serial, step.visit.at_ms) = (1, 21_000);
+        let (later, _) = says(&mut renderer, 0, 4, &Origin::Step(step));
+        assert_eq!(later["m"], view["m"]);
     }
     // Binomial: 200 ± 13.4; 5 sd.
     assert!((133..267).contains(&hit), "{hit}");

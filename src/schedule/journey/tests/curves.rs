@@ -34,13 +34,13 @@ fn worst_of_first_minute(scenario: &Scenario, rate: f64) -> f64 {
         .map(|seed| all(&scenario.clone().seeded(seed)))
         .collect();
     let mut worst = 0f64;
-    for event in 0..4 {
+    for (event, visits) in VISITS.into_iter().enumerate() {
         for stretch in 0..6 {
             let seen = seeds
                 .iter()
                 .map(|events| counts(events, event, 10.0, 60.0)[stretch]);
             let seen: Vec<f64> = seen.collect();
-            let expected = rate * 10.0 * VISITS[event];
+            let expected = rate * 10.0 * visits;
             let (mean, _) = mean(&seen);
             // Most journeys have a handful of views in ten seconds at the very most, one on average: the variance of counts
             // is under twice their mean.
@@ -58,10 +58,10 @@ fn the_first_minute_offers_each_event_at_its_steady_rate() {
         let steady = replaying(shoppers(50.0, 60.0), history);
         let worst = worst_of_first_minute(&steady, 50.0);
         assert!(worst < 4.0, "history of {history} s: {worst}");
-        for event in 0..4 {
+        for (event, visits) in VISITS.into_iter().enumerate() {
             let curve = FlowSchedule::compile(&steady, 0).event_curve(event);
             for t in [0.0, 7.0, 59.9] {
-                let off = curve.rate(t) / (50.0 * VISITS[event]) - 1.0;
+                let off = curve.rate(t) / (50.0 * visits) - 1.0;
                 assert!(off.abs() < 1e-6, "{event} at {t}: {off}");
             }
         }
