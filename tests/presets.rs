@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use highwater::clock::{Clock, Monotonic, NS_PER_S};
 use highwater::scenario::{
-    Arrivals, Fixes, Flow, Overrides, PRESETS, Preset, Scenario, Source, Times, load,
+    Arrivals, Fixes, Flow, Overrides, PRESETS, Preset, Problem, Scenario, Source, Times, Value,
+    load,
 };
-use highwater::schedule::{Bin, FlowSchedule, Identity, Shards};
+use highwater::schedule::{Bin, Curve, FlowSchedule, Identity, Shards};
 use highwater::traffic::{Renderer, Traffic};
 
 /// What the embedded cluster keeps of a partition before it frees the oldest.
@@ -32,7 +33,12 @@ fn preset(name: &str, overrides: &Overrides) -> Scenario {
     let preset = Preset::named(name).expect(name);
     let loaded = load(&Source::Preset(preset), overrides);
     let loaded = loaded.unwrap_or_else(|e| panic!("{e}"));
-    assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
+    // A part of a day may miss what the whole day has: told, and right.
+    let is_cut = |problem: &&Problem| {
+        overrides.duration.is_some() && problem.message.contains("in the part that is played")
+    };
+    let warnings: Vec<_> = loaded.warnings.iter().filter(|w| !is_cut(w)).collect();
+    assert!(warnings.is_empty(), "{name}: {warnings:?}");
     loaded.scenario
 }
 
@@ -113,6 +119,12 @@ fn arrivals(scenario: &Scenario, flow: &Flow) -> f64 {
         Arrivals::Periodic(periodic) if flow.shape.is_empty() => {
             periodic.devices as f64 * span / periodic.every.as_secs_f64()
         }
+        // The share of them that is on is known by its curve; the whole span is played.
+        Arrivals::Periodic(_) => {
+            let index = scenario.flows.iter().position(|f| f.name == flow.name);
+            let schedule = FlowSchedule::compile(scenario, index.expect("a flow of it"));
+            schedule.curve().total() * scenario.time.compress
+        }
         other => panic!("{}: {other:?}", flow.name),
     }
 }
@@ -174,7 +186,10 @@ fn the_spike_is_one_and_a_half_times_last_years_minute() {
     // By the day's totals: what the shoppers order at noon, before the flash.
     let noon = expected_at_noon(&scenario, order);
     near(noon * 60.0 + 30_000.0, 66_000.0, 0.05);
-    assert!(shoppers.curve().peak() > 1.5 * shoppers.curve().total() / 1_200.0);
+    // The flash doubles those who come; what they do then is spread over their visits.
+    let over_mean = |curve: &Curve| curve.peak() / (curve.total() / 1_200.0);
+    assert!(over_mean(shoppers.starts()) > 1.3);
+    assert!((1.1..1.3).contains(&over_mean(shoppers.curve())));
 }
 
 /// Events per second at noon, by the day's total and the hour's weight.
@@ -297,7 +312,8 @@ fn send(scenario: &Scenario) -> Sent {
                 let value = rendered.value.clone().expect("no preset has tombstones");
                 let value = &buffer[value];
                 // JSON is read in samples: reading it takes longer than making it.
-                if event.0.is_multiple_of(32) && value.first() == Some(&b'{') {
+                let kind = &scenario.events[usize::from(arrival.event)].value;
+                if event.0.is_multiple_of(32) && matches!(kind, Value::Template(_)) {
                     let json: serde_json::Value = serde_json::from_slice(value).expect("JSON");
                     assert!(json.is_object());
                 }

@@ -85,7 +85,7 @@ fn every_step_of_the_tour_loads() {
             steps += 1;
         }
     }
-    assert!(steps >= 10, "{steps} steps");
+    assert!(steps >= 9, "{steps} steps");
     let day = loaded(&folder.path().join("our-friday.toml"));
     let spike = loaded(&folder.path().join("our-spike.toml"));
     assert_eq!(
@@ -113,6 +113,11 @@ fn words(schema: &Value, into: &mut BTreeSet<String>) {
             for (key, value) in object {
                 match (key.as_str(), value) {
                     ("properties", Value::Object(fields)) => into.extend(fields.keys().cloned()),
+                    // The names of definitions are the schema's own.
+                    ("$defs", Value::Object(definitions)) => {
+                        definitions.values().for_each(|of| words(of, into));
+                        continue;
+                    }
                     ("enum", Value::Array(list)) => {
                         into.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
                     }

@@ -324,7 +324,7 @@ journeys! {
     unknown_word_in_a_follow_up: [("follow", "on = \"placed\"\nemits = \"paid\"\n«afer» = \"1s\"")], ["did you mean `after`?"];
     unknown_state: [("view", "emits = \"placed\"\nnext = { «ordr» = 0.5 }")], ["[journey.shopper] has no state `ordr`", "did you mean `order`?"];
     unknown_start_of_a_flow: [("two", "journey = \"shopper\"\nmean = \"1/s\"\nstart = «\"veiw\"»")], ["did you mean `view`?"];
-    unknown_event_of_a_state: [("order", "emits = [\"placed\", «\"payed\"»]")], ["there is no event `payed`", "did you mean `paid`?"];
+    unknown_event_of_a_state: [("order", "emits = [\"placed\", «\"payd\"»]")], ["there is no event `payd`", "did you mean `paid`?"];
     unknown_pool_kept: [("journey", "keeps = «\"marchant\"»")], ["there is no pool `marchant`", "did you mean `merchant`?"];
     unknown_pool_kept_on: [("order", "emits = \"placed\"\nkeep_on = [«\"x\"»]")], ["there is no pool `x`"];
     unknown_journey: [("two", "journey = «\"shoper\"»\nmean = \"1/s\"")], ["there is no journey `shoper`", "did you mean `shopper`?"];

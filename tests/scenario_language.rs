@@ -125,7 +125,7 @@ value = { bytes = "300B" }
 topic   = "t"
 key     = ["hall", "robot"]
 value   = { bytes = "300B" }
-defects = { tombstone = { share = 0.02 }, duplicate = { share = 0 } }
+defects = { tombstone = { share = 0.02 } }
 [flow.robots]
 event    = "ping"
 arrivals = { periodic = { devices = "robot", every = "10s", jitter = "500ms", phase = "aligned" } }
@@ -542,7 +542,7 @@ fn a_trace_that_does_not_fit_its_words_is_an_error() {
         ),
         ("time,rate\n0,0\n600,0\n", RATES, "", "0 throughout"),
         (
-            "time,rate\n0,1\n",
+            "time,rate\n0,1\n600,1\n",
             "time = \"time\", rate = \"rate\", gaps = \"brige\"",
             "\"brige\"",
             "did you mean `bridge`?",

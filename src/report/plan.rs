@@ -13,23 +13,29 @@ const HEIGHT: usize = 6;
 /// Characters of a sample's value that are shown.
 const SHOWN: usize = 300;
 
+/// What stands under the topics.
+const TOPICS: &str = "hottest: the hottest partition's load ÷ the mean of all; lz4, zstd: how often 128 KiB shrink; disk: all replicas";
+
 /// The whole plan.
 pub fn text(plan: &Plan, paint: Paint) -> String {
     let mut lines = head(plan, paint);
     lines.push(String::new());
     lines.extend(curve(plan, paint));
-    for table in [
-        flows(plan),
-        journeys(plan),
-        topics(plan),
-        events(plan),
-        groups(plan),
-    ]
-    .into_iter()
-    .flatten()
-    {
+    for (table, legend) in [
+        (flows(plan), ""),
+        (journeys(plan), ""),
+        (topics(plan), TOPICS),
+        (events(plan), ""),
+        (groups(plan), ""),
+    ] {
+        let Some(table) = table else {
+            continue;
+        };
         lines.push(String::new());
         lines.extend(table.lines(paint));
+        if !legend.is_empty() {
+            lines.push(paint.dim(legend));
+        }
     }
     lines.extend(samples(&plan.samples, paint));
     if !plan.doubts.is_empty() {
@@ -63,7 +69,7 @@ fn head(plan: &Plan, paint: Paint) -> Vec<String> {
         plan.clock[1]
     ));
     lines.push(format!(
-        "offers {} events, {} ({} without keys' and values' compression)",
+        "offers {} events, {} ({} before compression)",
         units::short(plan.load.events),
         units::bytes(plan.load.bytes as u64),
         bytes_rate(plan.load.mean_bytes_per_s)
@@ -125,14 +131,27 @@ fn columns(before: &[Align], after: &[Align]) -> Vec<Align> {
 }
 
 fn flows(plan: &Plan) -> Option<Table> {
-    let mut table = Table::new(&columns(&[Align::Left], &[Align::Left]));
-    table.head(["flow", "events", "mean", "peak", "mean", "peak", "arrivals"]);
+    let mut table = Table::new(&columns(&[Align::Left], &[Align::Right, Align::Left]));
+    table.head([
+        "flow",
+        "events",
+        "mean",
+        "peak",
+        "mean",
+        "peak",
+        "no spikes",
+        "arrivals",
+    ]);
     for flow in &plan.flows {
         let mut row = vec![Cell::from(flow.name.as_str())];
         row.extend(match flow.planned {
             true => load(&flow.load),
             false => vec![Cell::from("-"); 5],
         });
+        let ordinary = flow
+            .peak_without_spikes_per_s
+            .map_or("-".to_owned(), units::rate);
+        row.push(Cell::from(ordinary));
         row.push(Cell::from(arrivals(flow)));
         table.row(row);
     }
@@ -140,22 +159,15 @@ fn flows(plan: &Plan) -> Option<Table> {
 }
 
 fn arrivals(flow: &FlowPlan) -> String {
-    let mut text = flow.arrivals.to_owned();
-    if !flow.planned {
-        text += ": nothing is due";
+    match flow.planned {
+        true => flow.arrivals.to_owned(),
+        false => format!("{}: nothing is due", flow.arrivals),
     }
-    if let Some(starts) = flow.starts_per_s {
-        text += &format!(", {} journeys", units::rate(starts));
-    }
-    if let Some(ordinary) = flow.peak_without_spikes_per_s {
-        text += &format!(", {} without spikes", units::rate(ordinary));
-    }
-    text
 }
 
 fn journeys(plan: &Plan) -> Option<Table> {
-    let mut table = Table::new(&[Align::Left, Align::Right, Align::Left]);
-    table.head(["journeys of", "events each", "of which"]);
+    let mut table = Table::new(&[Align::Left, Align::Right, Align::Right, Align::Left]);
+    table.head(["journeys of", "start", "events each", "of which"]);
     let mut any = false;
     for flow in plan.flows.iter().filter(|flow| !flow.journey.is_empty()) {
         any = true;
@@ -171,6 +183,10 @@ fn journeys(plan: &Plan) -> Option<Table> {
             let first = number == 0;
             table.row(vec![
                 Cell::from(if first { flow.name.as_str() } else { "" }),
+                Cell::from(match flow.starts_per_s {
+                    Some(starts) if first => units::rate(starts),
+                    _ => String::new(),
+                }),
                 Cell::from(if first {
                     format!("{sum:.2}")
                 } else {
@@ -186,16 +202,7 @@ fn journeys(plan: &Plan) -> Option<Table> {
 fn topics(plan: &Plan) -> Option<Table> {
     let mut table = Table::new(&columns(&[Align::Left], &[Align::Right; 4]));
     table.head([
-        "topic",
-        "events",
-        "mean",
-        "peak",
-        "mean",
-        "peak",
-        "hottest partition ÷ mean",
-        "lz4",
-        "zstd",
-        "disk",
+        "topic", "events", "mean", "peak", "mean", "peak", "hottest", "lz4", "zstd", "disk",
     ]);
     for topic in &plan.topics {
         let mut row = vec![Cell::from(topic.name.as_str())];

@@ -284,9 +284,12 @@ mod tests {
                     let expected = (up_to - last) * picks as f64;
                     last = up_to;
                     chi += (counts[id as usize] as f64 - expected).powi(2) / expected.max(1e-9);
-                    // All ranks of a block are alike, which is felt most where the law falls most steeply: by 6 % at its end.
-                    let off = expected / picks as f64 / few.share(id) - 1.0;
-                    assert!(off.abs() < 0.06, "{skew:?} {id} of {n}: {off}");
+                    // All ranks of a block are alike, which is felt most where the law falls most steeply: at its end, where
+                    // shares are next to nothing.
+                    let (share, own) = (expected / picks as f64, few.share(id));
+                    let off = share / own - 1.0;
+                    let is_slight = (share - own).abs() * (n as f64) < 0.01;
+                    assert!(off.abs() < 0.05 || is_slight, "{skew:?} {id} of {n}: {off}");
                 }
                 assert_eq!((last, counts[0]), (1.0, 0));
                 // Chi-square of n - 1 degrees of freedom: sd sqrt(2(n - 1)); 5 sd and one for few degrees.

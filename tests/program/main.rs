@@ -5,6 +5,7 @@ mod support;
 
 mod full_disk;
 mod interrupts;
+mod plan;
 mod starved;
 
 use std::fs;

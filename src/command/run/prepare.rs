@@ -15,7 +15,7 @@ use crate::command::exit::Usage;
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
-use crate::scenario::{self, Arrivals, Flow, Metric, Scenario, Source};
+use crate::scenario::{self, Arrivals, Flow, Metric, Problem, Scenario, Source};
 use crate::schedule::FlowSchedule;
 use crate::target::Target;
 use crate::target::kafka::admin::Admin;
@@ -59,7 +59,14 @@ pub(super) fn prepare(
         &Source::named(&args.scenario.name)?,
         &args.scenario.overrides(),
     )?;
-    let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    // A problem says itself that it is a warning; what is added here is called one when it is shown.
+    let told = |warning: &Problem| {
+        warning
+            .to_string()
+            .trim_start_matches("warning: ")
+            .to_owned()
+    };
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(told).collect();
     let mut scenario = loaded.scenario;
     if args.target == Some(TargetKind::Null) {
         leave_groups_out(&mut scenario, &mut warnings);

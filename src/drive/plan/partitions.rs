@@ -1,7 +1,7 @@
 //! How the load of a topic spreads over its partitions.
 //!
 //! Where a key is one pool's id, from the popularity of the ids in closed form: the head one by one, the rest evenly. Where it is a device,
-//! all devices alike. Everything else from the keys that were rendered. What chance adds where few keys carry much is estimated on top:
+//! all devices alike. Everything else from the keys that were rendered: the common ones by their counts, the rest evenly. What chance adds where few keys carry much is estimated on top:
 //! the largest of P counts with a relative spread of `s` is about `1 + s sqrt(2 ln P)` times their mean.
 
 use super::Ground;
@@ -12,6 +12,10 @@ use crate::traffic::partition;
 
 /// Ids whose share is looked at one by one; what is less popular spreads evenly.
 const HEAD: u64 = 200_000;
+/// Ids of a pool that belongs to another which are looked at one by one: the popular ones are anywhere.
+const CHILDREN: u64 = 50_000;
+/// A rendered key that came so often is a common one: its count is good to a fifth.
+const COMMON: u32 = 25;
 /// Devices that are looked at one by one; more spread evenly.
 const DEVICES: u64 = 1_000_000;
 /// A key with less than this share of its topic is nothing to name.
@@ -141,7 +145,7 @@ impl Keys<'_> {
             [KeyPart::Session] => self.even(by_chance * self.clumping()),
             [KeyPart::Device] => self.devices(),
             [KeyPart::Pool(pool)] if self.is_closed_form(*pool) => self.pool(*pool, by_chance),
-            _ => self.rendered(),
+            _ => self.rendered(by_chance),
         }
     }
 
@@ -173,9 +177,9 @@ impl Keys<'_> {
             Arrivals::Periodic(periodic) => periodic.pool != Some(pool),
             _ => true,
         };
-        let pools = &scenario.pools;
-        let reachable = pools[pool].of.is_none() || pools[pool].count <= 10 * HEAD;
-        reachable && scenario.flows.iter().filter(sends).all(own)
+        let of = &scenario.pools[pool];
+        let is_reachable = of.of.is_none() || of.count <= CHILDREN;
+        is_reachable && scenario.flows.iter().filter(sends).all(own)
     }
 
     fn pool(&self, pool: usize, by_chance: f64) -> One {
@@ -254,25 +258,28 @@ impl Keys<'_> {
     }
 
     /// As the keys that were rendered have it.
-    fn rendered(&self) -> One {
+    fn rendered(&self, by_chance: f64) -> One {
         let keys = &self.sampled.keys[self.event];
         let count: f64 = keys.values().map(|count| f64::from(*count)).sum();
         if count == 0.0 {
-            return self.even(0.0);
+            return self.even(by_chance);
         }
+        let few = keys.len() < self.partitions as usize * COMMON as usize;
+        let is_told = |n: u32| few || n >= COMMON;
         let mut shares = vec![0.0; self.partitions as usize];
-        for (key, n) in keys {
+        let mut told = 0.0;
+        for (key, n) in keys.iter().filter(|(_, n)| is_told(**n)) {
             let at = partition::of_key(key, self.partitions) as usize;
             shares[at] += f64::from(*n) / count;
+            told += f64::from(*n) / count;
         }
-        // A key that came once or twice says nothing of its share.
-        let top = keys
-            .iter()
-            .filter(|(_, n)| **n >= 10)
-            .max_by_key(|(key, n)| (**n, *key));
+        let rest = (1.0 - told).max(0.0) / f64::from(self.partitions);
+        shares.iter_mut().for_each(|share| *share += rest);
+        let common = keys.iter().filter(|(_, n)| **n >= COMMON);
+        let top = common.max_by_key(|(key, n)| (**n, *key));
         One {
             shares,
-            variance: 0.0,
+            variance: by_chance,
             top: top.map(|(key, n)| {
                 let key = String::from_utf8_lossy(key).into_owned();
                 (key, f64::from(*n) / count)
