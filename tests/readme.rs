@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use highwater::scenario::{Overrides, PRESETS, SCHEMA, Scenario, Source, load};
+use highwater::scenario::{Overrides, PRESETS, Problem, SCHEMA, Scenario, Source, load};
 use highwater::traffic::Traffic;
 use serde_json::Value;
 
@@ -41,7 +41,10 @@ fn tour() -> Vec<Snippet> {
 fn loaded(path: &Path) -> Scenario {
     let loaded = load(&Source::Path(path.to_owned()), &Overrides::default());
     let loaded = loaded.unwrap_or_else(|e| panic!("{e}"));
-    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    // A part of the day misses what the whole day has: told, and right.
+    let is_cut = |w: &&Problem| w.message.contains("in the part that is played");
+    let warnings: Vec<_> = loaded.warnings.iter().filter(|w| !is_cut(w)).collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
     Traffic::compile(&loaded.scenario, 1).unwrap_or_else(|e| panic!("{e}"));
     loaded.scenario
 }
