@@ -14,7 +14,7 @@ const HEIGHT: usize = 6;
 const SHOWN: usize = 300;
 
 /// What stands under the topics.
-const TOPICS: &str = "hottest: the hottest partition's load ÷ the mean of all; lz4, zstd: how often 128 KiB shrink; disk: all replicas";
+const TOPICS: &str = "hottest: its load ÷ the mean of all partitions; lz4, zstd: batches of 128 KiB; disk: all replicas";
 
 /// The whole plan.
 pub fn text(plan: &Plan, paint: Paint) -> String {
@@ -63,10 +63,12 @@ fn head(plan: &Plan, paint: Paint) -> Vec<String> {
         times => format!(", {times} times as fast"),
     };
     lines.push(format!(
-        "runs for {}{warmup}; the clock from {} to {}{speed}",
-        units::time_us(plan.run_us),
-        plan.clock[0],
-        plan.clock[1]
+        "runs for {}{warmup}{speed}",
+        units::time_us(plan.run_us)
+    ));
+    lines.push(format!(
+        "the clock from {} to {}",
+        plan.clock[0], plan.clock[1]
     ));
     lines.push(format!(
         "offers {} events, {} ({} before compression)",
@@ -179,7 +181,7 @@ fn journeys(plan: &Plan) -> Option<Table> {
             .map(|(event, number)| format!("{number:.3} {event}"))
             .collect();
         // Long chains take more than a line.
-        for (number, three) in of.chunks(3).enumerate() {
+        for (number, two) in of.chunks(2).enumerate() {
             let first = number == 0;
             table.row(vec![
                 Cell::from(if first { flow.name.as_str() } else { "" }),
@@ -192,7 +194,7 @@ fn journeys(plan: &Plan) -> Option<Table> {
                 } else {
                     String::new()
                 }),
-                Cell::from(three.join(", ")),
+                Cell::from(two.join(", ")),
             ]);
         }
     }

@@ -1,7 +1,8 @@
 //! `plan`: what would be sent, without a cluster.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+
+use highwater::clock::{Clock, Monotonic, NS_PER_S};
 
 fn plan(args: &[&str]) -> (String, String, i32) {
     let done = Command::new(env!("CARGO_BIN_EXE_highwater"))
@@ -27,21 +28,22 @@ fn every_preset_has_a_plan_that_fits_the_screen() {
         assert!(out.contains("█") && out.contains("hottest"), "{out}");
         let widest = out
             .lines()
-            // What is sent is shown as it is.
-            .filter(|line| !line.starts_with('{') && !line.starts_with("doubtful"))
+            // What is sent is shown as it is, and so is the question.
+            .skip(2)
+            .take_while(|line| !line.contains(", key ") && !line.ends_with(", no key"))
             .map(|line| line.chars().count())
             .max();
-        assert!(widest.is_some_and(|widest| widest < 120), "{out}");
+        assert!(widest.is_some_and(|widest| widest <= 104), "{out}");
     }
 }
 
 /// Half a minute is no performance bar; it is where a plan that looks at every id or event would be found out.
 #[test]
 fn the_largest_presets_are_planned_without_looking_at_everything() {
-    let began = Instant::now();
+    let began = Monotonic.now();
     let (out, err, code) = plan(&["cyber-spike", "--json"]);
     assert_eq!(code, 0, "{err}");
-    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(Monotonic.now().since(began) < 30 * NS_PER_S);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(json["load"]["peak_per_s"].as_f64().unwrap() > 10_000.0);
     let topics = json["topics"].as_array().unwrap();
