@@ -22,7 +22,7 @@ const LAPTOP: &[(&str, f64, Option<u64>)] = &[
     ("storefront", 1.0, None),
     ("marketplace", 15.0, Some(2)),
     ("cyber-day", 50.0, None),
-    ("cyber-spike", 100.0, Some(5)),
+    ("cyber-spike", 100.0, None),
     ("flash-drop", 30.0, None),
     ("grocer", 3.0, None),
     ("email-campaign", 120.0, None),
@@ -186,10 +186,10 @@ fn the_spike_is_one_and_a_half_times_last_years_minute() {
     // By the day's totals: what the shoppers order at noon, before the flash.
     let noon = expected_at_noon(&scenario, order);
     near(noon * 60.0 + 30_000.0, 66_000.0, 0.05);
-    // The flash doubles those who come; what they do then is spread over their visits.
+    // Four times as many come; what they do then is spread over their visits.
     let over_mean = |curve: &Curve| curve.peak() / (curve.total() / 1_200.0);
-    assert!(over_mean(shoppers.starts()) > 1.3);
-    assert!((1.1..1.3).contains(&over_mean(shoppers.curve())));
+    assert!(over_mean(shoppers.starts()) > 2.0);
+    assert!((1.3..1.6).contains(&over_mean(shoppers.curve())));
 }
 
 /// Events per second at noon, by the day's total and the hour's weight.
@@ -367,7 +367,7 @@ fn sent(name: &str) -> (Scenario, Sent) {
     let scenario = on_a_laptop(name);
     let sent = send(&scenario);
     let mean = sent.records() / sent.seconds.len() as u64;
-    assert!((150..1_000).contains(&mean), "{name}: {mean}/s");
+    assert!((100..1_000).contains(&mean), "{name}: {mean}/s");
     for (event, (records, bytes)) in scenario.events.iter().zip(&sent.events) {
         assert!(*records > 0, "{name}: no {}", event.name);
         let mean = bytes / *records as usize - STAMP;
@@ -418,7 +418,7 @@ fn the_gate_is_exact() {
     assert!((1.05..1.8).contains(&hottest), "{hottest}");
 }
 
-/// About 4,800 orders and 180,000 views: five standard deviations of the orders are 7 %.
+/// About 4,500 orders and 170,000 views: four and a half standard deviations of the orders are 7 %, and the seed is fixed.
 #[test]
 fn the_platform_sends_what_it_plans() {
     let (scenario, sent) = sent("cyber-day");
@@ -436,10 +436,16 @@ fn the_platform_sends_what_it_plans() {
     assert!(hottest < 1.4, "keyed by session: {hottest}");
 }
 
+/// A hundredth: some 280 events/s before noon. A minute has 17,000, so its standard deviation is under 1 %.
 #[test]
 fn the_spike_is_sent() {
     let (scenario, sent) = sent("cyber-spike");
-    assert!(count(&scenario, &sent, "order_placed") > 500.0);
+    let minute = |from: usize| sent.seconds[from * 60..(from + 1) * 60].iter().sum::<u64>() as f64;
+    // 11:55, and 12:05, when those who came with the flash look around.
+    let (calm, spike) = (minute(5), minute(15));
+    assert!((1.6..2.2).contains(&(spike / calm)), "{spike} after {calm}");
+    near(calm / 60.0, 280.0, 0.06);
+    assert!(count(&scenario, &sent, "order_placed") > 5_000.0);
 }
 
 /// Orders are few here; offers, prices and stock come from whole files, each of one tenant.
@@ -471,14 +477,15 @@ fn robots_report_as_often_as_all_customers_do() {
     near(count(&scenario, &sent, "searched"), searched, 0.05);
 }
 
-/// A bounce is one of 94 e-mails: with over 50,000 of them, five standard deviations of the bounces are 22 %.
+/// A bounce is one of 94 e-mails: of 25,000 of them, five standard deviations of the bounces are 31 %. How many e-mails there are depends
+/// on the campaigns, of which a few large ones make most: automations and the two big ones alone are 24,000.
 #[test]
 fn each_e_mail_is_sent_and_delivered() {
     let (scenario, sent) = sent("email-campaign");
     let of = |event: &str| count(&scenario, &sent, event);
-    assert!(of("email_sent") > 50_000.0, "{}", of("email_sent"));
+    assert!(of("email_sent") > 24_000.0, "{}", of("email_sent"));
     near(of("email_delivered") / of("email_sent"), 0.9894, 0.01);
-    near(of("email_bounced") / of("email_sent"), 0.0106, 0.22);
+    near(of("email_bounced") / of("email_sent"), 0.0106, 0.31);
 }
 
 /// From the name of a preset to its first event: 3 s at most, with all pools. It takes some tens of milliseconds.

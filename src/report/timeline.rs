@@ -103,14 +103,15 @@ impl Timeline {
 
     /// The lines to draw one below the other, each with its label, of a load that lasted this long; none where it was too short.
     pub fn lines(&self, elapsed_us: u64) -> Vec<(&'static str, Spark)> {
-        // What came after the load (open acknowledgements, groups that read on) is no part of it.
-        let columns = elapsed_us.div_ceil(self.column_us()) as usize;
+        // What came after the load (open acknowledgements, groups that read on) is no part of it; a column is where most of it is.
+        let columns = elapsed_us.saturating_add(self.column_us() / 2) / self.column_us();
+        let columns = usize::try_from(columns).unwrap_or(usize::MAX);
         let columns = &self.columns[..columns.min(self.columns.len())];
         if columns.len() < 3 {
             return Vec::new();
         }
         let response = response(columns).map(|spark| ("response", spark));
-        let rate = self.rate(columns, elapsed_us);
+        let rate = self.rate(columns);
         response
             .into_iter()
             .chain([("rate", rate), ("", axis(columns, elapsed_us))])
@@ -122,15 +123,16 @@ impl Timeline {
         self.windows * self.window_us
     }
 
-    /// The acknowledged events per second in each column, from none to the most. The last column ends with the load.
-    fn rate(&self, columns: &[Column], elapsed_us: u64) -> Spark {
+    /// The acknowledged events per second in each column, from none to the most.
+    fn rate(&self, columns: &[Column]) -> Spark {
         let rates: Vec<f64> = columns
             .iter()
             .enumerate()
             .map(|(i, column)| {
-                let begins_us = i as u64 * self.column_us();
-                let lasts_us = elapsed_us.saturating_sub(begins_us).min(self.column_us());
-                column.acknowledged as f64 * 1e6 / lasts_us.max(1) as f64
+                // By the time its windows cover, not by the load's: acknowledgements come after the load as well.
+                let is_last = i + 1 == self.columns.len();
+                let windows = if is_last { self.last } else { self.windows };
+                column.acknowledged as f64 * 1e6 / (windows * self.window_us) as f64
             })
             .collect();
         let most = rates.iter().copied().fold(0.0, f64::max);
@@ -335,7 +337,9 @@ mod tests {
         let rate = &timeline.lines(3_500_000)[1].1;
         assert_eq!(
             (rate.bars.as_str(), rate.text.as_str()),
-            ("████", "10/s to 10/s")
+            ("███▄", "5/s to 10/s")
         );
+        // Of the fourth second there is too little.
+        assert_eq!(timeline.lines(3_400_000)[1].1.bars, "███");
     }
 }
