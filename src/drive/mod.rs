@@ -12,6 +12,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod watch;
 
 /// What a run is busy with, for whoever shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
