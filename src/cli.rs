@@ -122,6 +122,10 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Safety")]
     pub delete_topics: bool,
 
+    /// Let a built-in scenario run its commands (`plan` lists them); a file named by its path may anyway
+    #[arg(long, help_heading = "Safety")]
+    pub allow_actions: bool,
+
     /// Don't ask before loading a cluster that is not on this machine
     #[arg(short, long, help_heading = "Safety")]
     pub yes: bool,

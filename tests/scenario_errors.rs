@@ -205,11 +205,39 @@ cases! {
 }
 
 cases! {
-    later_action: [("end", "[[«action»]]\nat = \"+90s\"\nrun = [\"x\"]")], ["`action` is not supported by this version yet"];
-    later_watch: [("end", "[«watch»]\ngroups = [\"x\"]")], ["`watch` is not supported by this version yet"];
-    later_drain: [("end", "[[slo]]\nmetric = «\"drain\"»\nconsume = \"reader\"\nbelow = \"5m\"")], ["the metric `drain` is not supported"];
-    later_recovery: [("end", "[[slo]]\nmetric = «\"recovery\"»\nbelow = \"5m\"")], ["the metric `recovery` is not supported"];
-    later_time_above: [("end", "[[slo]]\nmetric = «\"time_above\"»\nbelow = \"5m\"")], ["the metric `time_above` is not supported"];
+    action_of_nothing: [("end", "«[[action]]»\nat = \"+90s\"")], ["this action does nothing", "needs `run` or `pause`"];
+    action_at_no_time: [("end", "«[[action]]»\nrun = [\"x\"]")], ["`at` is missing", "+90s"];
+    action_with_one_bracket: [("end", "[«action»]\nat = \"+90s\"\nrun = [\"x\"]")], ["two brackets"];
+    action_for_a_shell: [("end", "[[action]]\nat = \"+90s\"\nrun = «\"ci/kafka restart 2\"»")], ["a list of words", "no shell reads it"];
+    action_of_no_word: [("end", "[[action]]\nat = \"+90s\"\nrun = «[]»")], ["a list of words"];
+    action_of_two_kinds: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\npause = «\"consume.reader\"»")], ["an action does one thing"];
+    action_with_a_typo: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\n«timeout» = \"5s\"")], ["unknown word `timeout` in [[action]]"];
+    action_without_a_limit: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\nlimit = «\"0s\"»")], ["`limit` must be above 0"];
+    command_that_pauses: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\nfor = «\"5s\"»")], ["this is a command", "`limit`"];
+    command_that_fails_somehow: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\non_failure = «\"abort\"»")], ["unknown word `abort`", "stop, go_on"];
+    command_with_a_secret: [("end", "[[action]]\nat = \"+90s\"\nrun = [\"x\"]\nenv = { DB_PASSWORD = «\"*******\"» }")], ["`DB_PASSWORD` is a secret", "inherits the environment"];
+    two_actions_of_a_name: [("end", "[[action]]\nname = \"a\"\nat = \"+9s\"\nrun = [\"x\"]\n[[action]]\nname = «\"a\"»\nat = \"+9s\"\nrun = [\"x\"]")], ["another action called `a`"];
+    action_called_spikes: [("end", "[[action]]\nname = «\"spikes\"»\nat = \"+9s\"\nrun = [\"x\"]")], ["can't be called `spikes`"];
+    action_after_nobody: [("end", "[[action]]\nname = \"first\"\nat = \"+9s\"\nrun = [\"x\"]\n[[action]]\nafter = «\"frist\"»\nrun = [\"x\"]")], ["no action `frist`", "did you mean `first`?"];
+    action_after_a_later_one: [("end", "[[action]]\nafter = «\"x 2\"»\nrun = [\"x\"]\n[[action]]\nname = \"x 2\"\nat = \"+9s\"\nrun = [\"x\"]")], ["does not come before this action"];
+    action_by_two_clocks: [("end", "[[action]]\nname = \"a\"\nat = \"+9s\"\nrun = [\"x\"]\n[[action]]\nat = «\"00:10\"»\nafter = \"a\"\nrun = [\"x\"]")], ["a clock time beside `after`"];
+    action_before_the_part: [("time", "play = [\"00:30\", \"00:40\"]"), ("end", "[[action]]\nat = «\"00:10\"»\nrun = [\"x\"]")], ["the run begins later than this action"];
+    pause_of_nobody: [("end", "[[action]]\nat = \"+90s\"\npause = «\"consume.raeder\"»\nfor = \"5s\"")], ["no consume `raeder`", "did you mean `reader`?"];
+    pause_of_a_topic: [("end", "[[action]]\nat = \"+90s\"\npause = «\"topic.orders\"»\nfor = \"5s\"")], ["only consumer groups of ours can pause"];
+    pause_without_end: [("end", "[[action]]\nat = \"+90s\"\npause = «\"consume.reader\"»")], ["how long does this pause last?", "lag_records"];
+    pause_until_no_lag: [("end", "[[action]]\nat = \"+90s\"\npause = \"consume.reader\"\nuntil = { lag_records = «0» }")], ["above 0"];
+    pause_with_a_limit: [("end", "[[action]]\nat = \"+90s\"\npause = \"consume.reader\"\nfor = \"5s\"\nlimit = «\"5s\"»")], ["belongs to a command"];
+    watch_of_nothing: [("end", "[watch]\ngroups = [«\"\"»]")], ["the name of a consumer group"];
+    watch_with_a_typo: [("end", "[watch]\n«group» = [\"x\"]")], ["unknown word `group` in [watch]"];
+    drain_after_nothing: [("end", "[[slo]]\nmetric = «\"drain\"»\nconsume = \"reader\"\nbelow = \"5m\"")], ["nothing happens in this scenario", "after what?"];
+    recovery_of_no_quantile: [("flow", "mean = \"9/s\"\nspikes = [ { flash = { at = \"+5m\", height = 2 } } ]"), ("end", "[[slo]]\nmetric = «\"recovery\"»\nlimit = \"1s\"\nbelow = \"5m\"")], ["`quantile` is missing"];
+    recovery_of_no_limit: [("flow", "mean = \"9/s\"\nspikes = [ { flash = { at = \"+5m\", height = 2 } } ]"), ("end", "[[slo]]\nmetric = «\"recovery\"»\nquantile = 0.99\nbelow = \"5m\"")], ["`limit` is missing", "compared with"];
+    recovery_after_noise: [("flow", "mean = \"9/s\"\nspikes = [ { noise = { cv = 0.2, every = \"10s\" } } ]"), ("end", "[[slo]]\nmetric = \"recovery\"\nquantile = 0.99\nlimit = \"1s\"\nbelow = \"5m\"\nafter = «\"spikes\"»")], ["no flow has `spikes` that end"];
+    recovery_after_nobody: [("end", "[[action]]\nname = \"outage\"\nat = \"+9s\"\nrun = [\"x\"]\n[[slo]]\nmetric = \"recovery\"\nquantile = 0.99\nlimit = \"1s\"\nbelow = \"5m\"\nafter = «\"outrage\"»")], ["no action `outrage`", "did you mean `outage`?"];
+    recovery_when_compressed: [("time", "compress = 2"), ("end", "[[action]]\nat = \"+9s\"\nrun = [\"x\"]\n[[slo]]\nmetric = «\"recovery\"»\nquantile = 0.99\nlimit = \"1s\"\nbelow = \"5m\"")], ["allow_compressed = true"];
+    response_after_something: [("end", "[[slo]]\nmetric = \"response\"\nquantile = 0.9\nbelow = \"1s\"\nafter = «\"spikes\"»")], ["not counted after anything"];
+    response_with_two_limits: [("end", "[[slo]]\nmetric = \"response\"\nquantile = 0.9\nbelow = \"1s\"\nlimit = «\"1s\"»")], ["no `limit` beside its own"];
+    recovery_of_a_group: [("end", "[[action]]\nat = \"+9s\"\nrun = [\"x\"]\n[[slo]]\nmetric = \"recovery\"\nquantile = 0.9\nlimit = \"1s\"\nbelow = \"1s\"\nconsume = «\"reader\"»")], ["not measured by consume"];
 }
 
 // Time, pools, keys and stamps.

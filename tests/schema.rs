@@ -86,6 +86,12 @@ fn what_is_wrong_does_not_fit() {
         "[[slo]]\nmetric = \"respnse\"",
         "[[slo]]\nmetric = \"response\"\nquantile = 99",
         "abort.response = { quantile = 0.99, above = \"10s\" }",
+        "action = { at = \"+5s\" }",
+        "[[action]]\nrun = \"ci/kafka restart 2\"",
+        "[[action]]\nrun = []",
+        "[[action]]\npause = \"analytics\"",
+        "[[action]]\non_failure = \"abort\"",
+        "watch.groups = 5",
     ] {
         assert!(!wrong(text).is_empty(), "fits, and is wrong: {text}");
     }
@@ -191,6 +197,12 @@ const TABLES: &[(&str, &str)] = &[
     ),
     ("consume.c.nobody = 1", "/$defs/consume"),
     ("[[slo]]\nnobody = 1", "/$defs/slo"),
+    ("[[action]]\nnobody = 1", "/$defs/action"),
+    (
+        "[[action]]\nuntil = { nobody = 1 }",
+        "/$defs/action/properties/until",
+    ),
+    ("watch.nobody = 1", "/$defs/watch"),
     ("abort.nobody = 1", "/$defs/abort"),
     (
         "abort.response = { nobody = 1 }",
@@ -286,5 +298,9 @@ fn lists_of_words_are_the_programs() {
     assert_eq!(
         words("/$defs/slo/properties/from/enum"),
         known("[[slo]]\nfrom = \"nobody\"")
+    );
+    assert_eq!(
+        words("/$defs/action/properties/on_failure/enum"),
+        known("[[action]]\non_failure = \"nobody\"")
     );
 }

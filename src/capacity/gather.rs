@@ -315,6 +315,8 @@ mod tests {
                 window: Duration::from_secs(s),
                 allow: 0,
             }),
+            above: None,
+            after: None,
             all: false,
             implied: false,
         }];

@@ -271,6 +271,9 @@ fn metric_name(metric: Metric) -> &'static str {
         Metric::Duplicated => "duplicated",
         Metric::Reordered => "reordered",
         Metric::Achieved => "achieved",
+        Metric::Drain => "drain",
+        Metric::Recovery => "recovery",
+        Metric::TimeAbove => "time_above",
     }
 }
 
@@ -290,6 +293,8 @@ mod tests {
             quantile: matches!(limit, Limit::BelowTime(_)).then_some(0.99),
             limit,
             every: None,
+            above: None,
+            after: None,
             all: false,
             implied: false,
         }

@@ -68,6 +68,8 @@ mod tests {
             flows: ["shoppers", "robots"].map(flow).to_vec(),
             client: vec![],
             consumers: ["analytics", "audit"].map(group).to_vec(),
+            actions: vec![],
+            watched: vec![],
             slos: vec![],
             abort: Abort::default(),
         }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::measure::units;
-use crate::scenario::{Every, Limit, Metric, Scenario, Slo, Subject};
+use crate::scenario::{After, Every, Limit, Metric, Scenario, Slo, Subject};
 
 /// One thing to be measured: an SLO of the scenario, for one flow, event or group.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,10 @@ pub struct Question {
     pub limit: Limit,
     /// Judged window by window.
     pub every: Option<Every>,
+    /// What recovery and time above compare the quantile with.
+    pub above: Option<Duration>,
+    /// What drain, recovery and time above are counted after.
+    pub after: Option<After>,
     /// Whether warm-up counts.
     pub all: bool,
     /// True for the three that nobody wrote.
@@ -77,6 +81,8 @@ pub struct Row {
     pub question: Question,
     /// The subject's name in the scenario; empty without a subject.
     pub name: String,
+    /// What it is counted after, in words.
+    pub after: Option<String>,
     /// What was measured; the worst window's figure where it was judged window by window.
     pub measured: Figure,
     /// How the windows came out.
@@ -95,6 +101,8 @@ pub fn questions(scenario: &Scenario) -> Vec<Question> {
             quantile: slo.quantile,
             limit: slo.limit,
             every: slo.every,
+            above: slo.above,
+            after: slo.after,
             all: slo.all,
             implied: slo.implied,
         };
@@ -112,15 +120,13 @@ fn subjects(scenario: &Scenario, slo: &Slo) -> Vec<Subject> {
     if let Some(subject) = slo.subject {
         return vec![subject];
     }
-    if of_groups(slo.metric) {
+    let drains = slo.metric == Metric::Drain && !scenario.consumers.is_empty();
+    if drains || of_groups(slo.metric) {
         return (0..scenario.consumers.len())
             .map(Subject::Consume)
             .collect();
     }
-    let needs_due = matches!(
-        slo.metric,
-        Metric::Response | Metric::SendDelay | Metric::Achieved
-    );
+    let needs_due = !matches!(slo.metric, Metric::Service | Metric::Failed);
     (0..scenario.flows.len())
         // Unthrottled arrivals have no due instant, so nothing can be late.
         .filter(|&flow| !needs_due || scenario.flows[flow].arrivals.has_due())
@@ -128,7 +134,7 @@ fn subjects(scenario: &Scenario, slo: &Slo) -> Vec<Subject> {
         .collect()
 }
 
-/// Whether a metric belongs to consumer groups; the others belong to flows.
+/// Whether a metric belongs to consumer groups; the others belong to flows. Both drain.
 fn of_groups(metric: Metric) -> bool {
     match metric {
         Metric::EndToEnd
@@ -142,7 +148,10 @@ fn of_groups(metric: Metric) -> bool {
         | Metric::Service
         | Metric::SendDelay
         | Metric::Failed
-        | Metric::Achieved => false,
+        | Metric::Achieved
+        | Metric::Drain
+        | Metric::Recovery
+        | Metric::TimeAbove => false,
     }
 }
 
@@ -152,7 +161,12 @@ pub fn judge(scenario: &Scenario, answers: &impl Answers) -> Vec<Row> {
         .into_iter()
         .map(|question| {
             let name = subject_name(scenario, question.subject).to_owned();
-            judge_one(question, name, answers)
+            let mut row = judge_one(question, name, answers);
+            row.after = row
+                .question
+                .after
+                .map(|after| after_name(scenario, after).to_owned());
+            row
         })
         .collect()
 }
@@ -174,9 +188,19 @@ fn judge_one(question: Question, name: String, answers: &impl Answers) -> Row {
     Row {
         question,
         name,
+        after: None,
         measured,
         windows,
         held,
+    }
+}
+
+/// What something is counted after, in words.
+fn after_name(scenario: &Scenario, after: After) -> &str {
+    match after {
+        After::Action(index) => &scenario.actions[index].name,
+        After::Spikes => "the spikes",
+        After::Last => "the last action or spike",
     }
 }
 
@@ -202,7 +226,7 @@ fn judge_windows(limit: Limit, every: Every, figures: &[Figure]) -> (Figure, Win
 }
 
 /// Whether a figure keeps its limit. A figure of another kind than the limit's is no answer, so it does not.
-fn holds(limit: Limit, figure: Figure) -> bool {
+pub(super) fn holds(limit: Limit, figure: Figure) -> bool {
     match (limit, figure) {
         (Limit::BelowTime(limit), Figure::Time(us)) => u128::from(us) * 1_000 < limit.as_nanos(),
         (Limit::AtMostCount(limit), Figure::Count(count)) => count <= limit,
@@ -253,9 +277,14 @@ impl Row {
     /// What was limited, as people say it: `response p99`, `missing`.
     pub fn what(&self) -> String {
         let metric = metric_words(self.question.metric);
-        match self.question.quantile {
-            Some(q) => format!("{metric} {}", units::quantile(q)),
-            None => metric.to_owned(),
+        match (self.question.quantile, self.question.above) {
+            (Some(q), Some(above)) => format!(
+                "{metric} (response {} < {})",
+                units::quantile(q),
+                duration(above)
+            ),
+            (Some(q), None) => format!("{metric} {}", units::quantile(q)),
+            (None, _) => metric.to_owned(),
         }
     }
 
@@ -292,6 +321,11 @@ impl Row {
             return format!(
                 "{what} has a limit, but the scenario has no flow or group to measure it on"
             );
+        }
+        if let Some(after) = &self.after
+            && let Some(sentence) = self.aftermath(after)
+        {
+            return sentence;
         }
         if self.measured == Figure::Nothing {
             return format!(
@@ -331,6 +365,28 @@ impl Row {
                 self.limit_text(),
                 self.how_far(),
             ),
+        }
+    }
+
+    /// The sentence about something that is counted after an action or spikes.
+    fn aftermath(&self, after: &str) -> Option<String> {
+        let (what, whom) = (self.what(), self.whom());
+        match self.measured {
+            Figure::Nothing => Some(format!(
+                "{what} of {whom} after {after} could not be judged: it did not take place, or too little load came after it"
+            )),
+            Figure::Beyond(us) => Some(format!(
+                "{what} of {whom} did not come within the {} of load after {after}; the limit is {}",
+                units::time_us(us),
+                self.limit_text(),
+            )),
+            Figure::Time(_) => Some(format!(
+                "{what} of {whom} was {} after {after}, the limit is {}{}",
+                self.measured_text(),
+                self.limit_text(),
+                self.how_far(),
+            )),
+            _ => None,
         }
     }
 
@@ -379,6 +435,9 @@ fn metric_words(metric: Metric) -> &'static str {
         Metric::Duplicated => "duplicated",
         Metric::Reordered => "reordered",
         Metric::Achieved => "achieved",
+        Metric::Drain => "time to drain",
+        Metric::Recovery => "time to recover",
+        Metric::TimeAbove => "time above",
     }
 }
 
@@ -411,6 +470,8 @@ mod tests {
             quantile: None,
             limit,
             every: None,
+            above: None,
+            after: None,
             all: false,
             implied: false,
         }

@@ -1,7 +1,7 @@
 //! A plan as text for one screen.
 
 use super::chart;
-use super::table::{Align, Cell, Table, Tone};
+use super::table::{Align, Cell, Table, Tone, wrap};
 use super::term::{Paint, inert};
 use crate::drive::plan::{FlowPlan, Load, Plan, Sample, TopicPlan};
 use crate::measure::units;
@@ -12,6 +12,9 @@ const WIDTH: usize = 76;
 const HEIGHT: usize = 6;
 /// Characters of a sample's value that are shown.
 const SHOWN: usize = 300;
+
+/// Columns of what an action does.
+const DOES: usize = 56;
 
 /// What stands under the topics.
 const TOPICS: &str = "hottest: its load ÷ the mean of all partitions; lz4, zstd: batches of 128 KiB; disk: all replicas";
@@ -27,6 +30,7 @@ pub fn text(plan: &Plan, paint: Paint) -> String {
         (topics(plan), TOPICS),
         (events(plan), ""),
         (groups(plan), ""),
+        (actions(plan), ""),
     ] {
         let Some(table) = table else {
             continue;
@@ -282,6 +286,24 @@ fn groups(plan: &Plan) -> Option<Table> {
         ]);
     }
     (!plan.groups.is_empty()).then_some(table)
+}
+
+fn actions(plan: &Plan) -> Option<Table> {
+    let mut table = Table::new(&[Align::Left, Align::Left, Align::Left]);
+    table.head(["action", "begins", "what it does"]);
+    for action in &plan.actions {
+        let at = units::time_us(action.at_us);
+        let begins = match &action.after {
+            Some(earlier) => format!("{at} after {earlier}"),
+            None => format!("at {at}"),
+        };
+        // A long command takes more than a line.
+        for (number, line) in wrap(&action.does, DOES).into_iter().enumerate() {
+            let first = |text: &str| Cell::from(if number == 0 { text } else { "" });
+            table.row(vec![first(&action.name), first(&begins), Cell::from(line)]);
+        }
+    }
+    (!plan.actions.is_empty()).then_some(table)
 }
 
 fn of_limit(load: Option<f64>) -> Cell {

@@ -101,7 +101,7 @@ fn events(canon: &mut Canon, scenario: &Scenario) {
     }
 }
 
-/// The hash of what it is offered to and through: clients, topic configuration, replication, consumers; and `extra`, where the
+/// The hash of what it is offered to and through: clients, topic configuration, replication, consumers, actions; and `extra`, where the
 /// caller says what else counts (the brokers).
 pub fn setup_hash(scenario: &Scenario, extra: &[String]) -> String {
     let mut canon = Canon::new("highwater setup");
@@ -122,6 +122,10 @@ pub fn setup_hash(scenario: &Scenario, extra: &[String]) -> String {
         canon.number("members", u64::from(group.members));
         canon.debug("work", &group.work);
         canon.properties("client", &group.client);
+    }
+    // Added only where there are any, so that set-ups without them keep their hash.
+    for action in &scenario.actions {
+        canon.debug("action", action);
     }
     for text in extra {
         canon.text("extra", text);

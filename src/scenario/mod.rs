@@ -3,6 +3,7 @@
 //! Only [`load`] makes a [`Scenario`], so whoever holds one may believe it: every name resolves, every number is possible.
 //! Times in shapes are seconds of simulated time since [`Time::starts`]; rates are events per real second.
 
+mod action;
 mod arrivals;
 mod chain;
 mod check;
@@ -19,8 +20,10 @@ mod problem;
 pub mod quantity;
 mod read;
 mod scalar;
+mod spikes;
 mod text;
 mod wire;
+mod wire_actions;
 mod wire_arrivals;
 mod wire_journey;
 mod wire_laws;
@@ -29,6 +32,7 @@ mod wire_values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use action::{Action, After, Deed, OnFailure, Pause, Run};
 pub use arrivals::{Arrivals, Batch, Periodic};
 pub use defects::{Defects, Delay, Oversized};
 pub use fake_kind::FakeKind;
@@ -116,10 +120,22 @@ pub struct Scenario {
     pub client: Properties,
     /// The consumer groups that read beside the load.
     pub consumers: Vec<Consume>,
+    /// What is done while the load runs.
+    pub actions: Vec<Action>,
+    /// Consumer groups of the user's whose lag is recorded.
+    pub watched: Vec<String>,
     /// The limits it is judged by; the three that are always there included.
     pub slos: Vec<Slo>,
     /// When to stop early.
     pub abort: Abort,
+}
+
+impl Scenario {
+    /// From the beginning of the flows' first spike to the end of their last, in real time since the start of the load. `None` when no
+    /// spike that ends begins in the part that is played.
+    pub fn spikes(&self) -> Option<(Duration, Duration)> {
+        spikes::spell(&self.time, self.flows.iter())
+    }
 }
 
 /// When a scenario plays.
@@ -469,6 +485,10 @@ pub struct Slo {
     pub limit: Limit,
     /// Judged window by window.
     pub every: Option<Every>,
+    /// What recovery and time above compare the quantile with.
+    pub above: Option<Duration>,
+    /// What drain, recovery and time above are counted after; `None`: over the whole run.
+    pub after: Option<After>,
     /// Whether warm-up windows count.
     pub all: bool,
     /// True for the three that nobody wrote.
@@ -491,6 +511,9 @@ pub enum Metric {
     Duplicated,
     Reordered,
     Achieved,
+    Drain,
+    Recovery,
+    TimeAbove,
 }
 
 /// Whom an SLO is about: an index into the scenario's list of that kind.

@@ -7,7 +7,6 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
 use super::problem::nearest;
-use super::scalar::LATER;
 use super::text::{Findings, Span};
 
 /// A wire value, and whether it is all there: false when parts were taken out because they were wrong.
@@ -46,10 +45,9 @@ pub(super) fn read<T: DeserializeOwned>(
             false => span.clone(),
         };
         let cut = cut(&mut value, &span, &mut removed);
-        let word = cut.clone().unwrap_or_default();
         let known = missing(error.message()).is_some_and(|m| removed.iter().any(|r| r == m));
         if !known {
-            explain(findings, what, mark, &word, error.message());
+            explain(findings, what, mark, error.message());
             if missing(error.message()).is_none() {
                 findings.is_certain();
             }
@@ -145,10 +143,7 @@ fn missing(message: &str) -> Option<&str> {
 }
 
 /// Says in our words what serde said in its own.
-fn explain(findings: &mut Findings<'_>, what: &str, span: Span, cut: &str, message: &str) {
-    if message == LATER {
-        return findings.later(span, &format!("`{cut}`"));
-    }
+fn explain(findings: &mut Findings<'_>, what: &str, span: Span, message: &str) {
     if let Some(field) = missing(message) {
         findings
             .error(span, format!("`{field}` is missing in {what}"))
@@ -213,36 +208,17 @@ pub(super) fn unknown_word(
     what: &str,
     known: &[&str],
 ) {
-    // A word that comes later is still the right one when it is the nearest; read again, the file is told so.
     let near = nearest(word, known.iter().copied());
     let problem = findings.error(span, format!("unknown word `{word}` in {what}"));
     problem.label = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "not known here".into(),
     };
-    let known: Vec<&str> = known
-        .iter()
-        .copied()
-        .filter(|k| !comes_later(what, k))
-        .collect();
     if !known.is_empty() {
         problem.help = Some(format!("known here: {}", known.join(", ")));
     }
     findings.is_certain();
 }
-
-/// Whether a word of the language is not supported yet, and better not suggested.
-fn comes_later(what: &str, word: &str) -> bool {
-    LATER_WORDS
-        .iter()
-        .any(|(table, words)| what.starts_with(table) && words.contains(&word))
-}
-
-/// Words that this version reads only to say that they come later, by table.
-const LATER_WORDS: &[(&str, &[&str])] = &[(
-    "[[slo",
-    &["limit", "after", "drain", "recovery", "time_above"],
-)];
 
 /// serde's names of types, as TOML's users call them.
 fn plain_words(text: &str) -> String {

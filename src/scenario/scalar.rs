@@ -10,9 +10,6 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use super::Length;
 use super::quantity::{Count, Lapse, Moment, Rate, Size};
 
-/// What the error of a [`Later`] says; `read` puts the word in its place.
-pub(super) const LATER: &str = "later";
-
 /// Why a value was not taken.
 pub(super) enum Refused {
     /// It is of another type.
@@ -321,44 +318,6 @@ impl Scalar for Text {
     const EXPECTED: &'static str = "a text in quotes";
     fn from_text(text: &str) -> Result<Text, Refused> {
         Ok(Text(text.to_owned()))
-    }
-}
-
-/// A word that later versions know. Never made: reading it is the error.
-#[derive(Clone, Debug)]
-pub(super) enum Later {}
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Later, D::Error> {
-        d.deserialize_any(LaterVisitor)
-    }
-}
-
-struct LaterVisitor;
-
-impl<'de> Visitor<'de> for LaterVisitor {
-    type Value = Later;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(LATER)
-    }
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Later, E> {
-        Err(E::custom(LATER))
-    }
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Later, E> {
-        Err(E::custom(LATER))
-    }
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Later, E> {
-        Err(E::custom(LATER))
-    }
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Later, E> {
-        Err(E::custom(LATER))
-    }
-    fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<Later, A::Error> {
-        Err(de::Error::custom(LATER))
-    }
-    fn visit_map<A: de::MapAccess<'de>>(self, _: A) -> Result<Later, A::Error> {
-        Err(de::Error::custom(LATER))
     }
 }
 

@@ -105,13 +105,6 @@ impl<'t> Findings<'t> {
         self.add(span, Severity::Warning, message.into())
     }
 
-    /// A word of the language that this version doesn't know yet.
-    pub fn later(&mut self, span: Span, word: &str) {
-        let problem = self.error(span, format!("{word} is not supported by this version yet"));
-        problem.label = "comes with a later version".into();
-        self.is_certain();
-    }
-
     /// An error in another text, such as a template.
     pub fn push(&mut self, span: Span, problem: Problem) {
         self.found.push(Finding {

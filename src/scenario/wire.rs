@@ -1,14 +1,13 @@
 //! The language of scenario files, table by table, as serde reads it. Nothing is checked here but types.
 //!
 //! Fields that must be there are optional here: so the rest of their table is checked when one is missing.
-//! Fields that only later versions understand are of type [`Later`], so that a file that uses one is told so.
 //! No `flatten`, `untagged` or internal tags: they lose the place of errors.
 
 use toml::Spanned;
 
 use super::quantity::{Count, Lapse, Moment, Rate, Size};
 use super::scalar::{
-    Amount, Later, Names, NonNegative, Number, Positive, Quantile, RealLapse, Share, Text,
+    Amount, Names, NonNegative, Number, Positive, Quantile, RealLapse, Share, Text,
 };
 use super::wire_arrivals::Arrivals;
 use super::wire_values::{Mix, Named, Properties, WireField};
@@ -287,10 +286,8 @@ pub(super) struct Slo {
     pub below: Option<Spanned<Amount>>,
     pub at_most: Option<Spanned<Amount>>,
     pub at_least: Option<Spanned<Amount>>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub limit: Option<Later>,
-    #[expect(dead_code, reason = "reading it is the error")]
-    pub after: Option<Later>,
+    pub limit: Option<Spanned<RealLapse>>,
+    pub after: Option<Spanned<Text>>,
     pub every: Option<Spanned<RealLapse>>,
     pub allow: Option<Spanned<Count>>,
     pub from: Option<Judged>,

@@ -12,10 +12,11 @@ use crate::clock::{Clock, Monotonic, wall_now};
 use crate::command::client_options;
 use crate::command::confirm::{self, Offer};
 use crate::command::exit::Usage;
+use crate::drive::plan::shown;
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
-use crate::scenario::{self, Arrivals, Flow, Metric, Problem, Scenario, Source};
+use crate::scenario::{self, Arrivals, Deed, Flow, Metric, Problem, Scenario, Source, Subject};
 use crate::schedule::FlowSchedule;
 use crate::target::Target;
 use crate::target::kafka::admin::Admin;
@@ -55,10 +56,9 @@ pub(super) fn prepare(
     progress: &mut Progress,
     interrupts: &Interrupts,
 ) -> Result<Prepared> {
-    let loaded = scenario::load(
-        &Source::named(&args.scenario.name)?,
-        &args.scenario.overrides(),
-    )?;
+    let source = Source::named(&args.scenario.name)?;
+    let loaded = scenario::load(&source, &args.scenario.overrides())?;
+    heed_commands(args, &source, &loaded.scenario)?;
     // A problem says itself that it is a warning; what is added here is called one when it is shown.
     let told = |warning: &Problem| {
         warning
@@ -142,17 +142,28 @@ fn leave_groups_out(scenario: &mut Scenario, warnings: &mut Vec<String>) {
         names.join(", ")
     ));
     scenario.consumers.clear();
+    // Left in the list, since others may follow them: they end as they begin.
+    for action in &mut scenario.actions {
+        if let Deed::Pause(_) = action.deed {
+            warnings.push(format!(
+                "--target null: the action {} pauses nothing",
+                action.name
+            ));
+        }
+    }
     scenario.slos.retain(|slo| {
-        !matches!(
-            slo.metric,
-            Metric::EndToEnd
-                | Metric::LagRecords
-                | Metric::LagTime
-                | Metric::Missing
-                | Metric::Corrupt
-                | Metric::Duplicated
-                | Metric::Reordered
-        )
+        let of_group = matches!(slo.subject, Some(Subject::Consume(_)));
+        !of_group
+            && !matches!(
+                slo.metric,
+                Metric::EndToEnd
+                    | Metric::LagRecords
+                    | Metric::LagTime
+                    | Metric::Missing
+                    | Metric::Corrupt
+                    | Metric::Duplicated
+                    | Metric::Reordered
+            )
     });
 }
 
@@ -170,6 +181,29 @@ pub(in crate::command) fn tag_of(run_id: &str) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(first)
+}
+
+/// Commands run only from a file that was named by its path, or when that is asked for.
+fn heed_commands(args: &RunArgs, source: &Source, scenario: &Scenario) -> Result<()> {
+    let commands: Vec<String> = scenario
+        .actions
+        .iter()
+        .filter_map(|action| match &action.deed {
+            Deed::Run(run) => Some(shown(&run.command)),
+            Deed::Pause(_) => None,
+        })
+        .collect();
+    if commands.is_empty() || args.allow_actions || matches!(source, Source::Path(_)) {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "the built-in scenario {} runs commands: {}; allow them with --allow-actions, or copy the scenario \
+         (highwater scenarios show {}) and write your own",
+        scenario.name,
+        commands.join("; "),
+        args.scenario.name,
+    ))
+    .into())
 }
 
 /// `--max-rate`: refuse to offer more than this at any instant.

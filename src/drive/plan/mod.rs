@@ -3,6 +3,7 @@
 //! Rates come from the schedule's curves; sizes, keys and the ratio of compression from events that are really rendered (a few shards of
 //! the whole run); the load of partitions from the closed form of the keys' popularity where there is one.
 
+mod actions;
 mod doubts;
 pub mod events;
 mod groups;
@@ -25,6 +26,7 @@ use partitions::Spread;
 use rates::Rates;
 use sample::Sampled;
 
+pub use actions::{ActionPlan, shown};
 pub use groups::GroupPlan;
 
 /// What a record takes in a log beside its key and value: lengths, offsets, times, its share of the batch's header.
@@ -61,6 +63,8 @@ pub struct Plan {
     pub events: Vec<EventPlan>,
     /// By consumer group.
     pub groups: Vec<GroupPlan>,
+    /// What is done while the load runs.
+    pub actions: Vec<ActionPlan>,
     /// Events as they would be sent, one of each kind.
     pub samples: Vec<Sample>,
     /// What is legal and suspicious, a sentence each.
@@ -197,6 +201,7 @@ pub fn plan(ground: &Ground<'_>) -> Plan {
         topics,
         events: events_of(scenario, &rates, &sampled),
         groups,
+        actions: actions::actions(scenario),
         samples: sampled.samples,
         doubts: Vec::new(),
     };

@@ -39,6 +39,13 @@ pub(super) fn plain(wire: &Wire) -> Properties {
 
 /// Whether a property of this name holds a secret. librdkafka's and Java's names.
 fn secret(name: &str) -> bool {
+    is_telling(name)
+        || ["ssl.keystore.key", "sasl.oauthbearer.config"]
+            .contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Whether a name says that what it names is a secret.
+pub(super) fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let telling = [
         "password",
@@ -50,7 +57,6 @@ fn secret(name: &str) -> bool {
         ".pem",
     ];
     telling.iter().any(|word| name.contains(word))
-        || ["ssl.keystore.key", "sasl.oauthbearer.config"].contains(&name.as_str())
 }
 
 /// Whether a value only says where the real one is.

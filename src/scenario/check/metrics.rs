@@ -19,6 +19,10 @@ pub(super) struct Rules {
     pub about: About,
     pub measured: Measured,
     pub windows: bool,
+    /// Compares a quantile, second by second, with `limit`.
+    pub compares: bool,
+    /// May be counted after an action or spikes.
+    pub aftermath: bool,
 }
 
 #[derive(PartialEq)]
@@ -26,14 +30,17 @@ pub(super) enum About {
     FlowOrEvent,
     Flow,
     Consume,
+    ConsumeOrFlow,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Measured {
     /// A time, by quantile.
     Quantile,
     /// The longest time.
     Time,
+    /// A stretch of time.
+    Lapse,
     /// A number of records.
     Records,
     /// A number of records, or their share.
@@ -42,10 +49,10 @@ pub(super) enum Measured {
     Reached,
 }
 
-/// The rules of a metric; `None` for one that comes later.
-pub(super) fn rules(metric: &Spanned<wire::Metric>) -> Result<Rules, &'static str> {
-    use About::{Consume, Flow, FlowOrEvent};
-    use Measured::{Quantile, Reached, Records, RecordsOrShare};
+/// The rules of a metric.
+pub(super) fn rules(metric: &Spanned<wire::Metric>) -> Rules {
+    use About::{Consume, ConsumeOrFlow, Flow, FlowOrEvent};
+    use Measured::{Lapse, Quantile, Reached, Records, RecordsOrShare};
     let at = metric.span();
     let (metric, word, about, measured, windows) = match *metric.get_ref() {
         wire::Metric::Response => (Metric::Response, "response", FlowOrEvent, Quantile, true),
@@ -72,18 +79,20 @@ pub(super) fn rules(metric: &Spanned<wire::Metric>) -> Result<Rules, &'static st
             false,
         ),
         wire::Metric::Achieved => (Metric::Achieved, "achieved", Flow, Reached, true),
-        wire::Metric::Drain => return Err("drain"),
-        wire::Metric::Recovery => return Err("recovery"),
-        wire::Metric::TimeAbove => return Err("time_above"),
+        wire::Metric::Drain => (Metric::Drain, "drain", ConsumeOrFlow, Lapse, false),
+        wire::Metric::Recovery => (Metric::Recovery, "recovery", FlowOrEvent, Lapse, false),
+        wire::Metric::TimeAbove => (Metric::TimeAbove, "time_above", FlowOrEvent, Lapse, false),
     };
-    Ok(Rules {
+    Rules {
         metric,
         at,
         word,
         about,
         measured,
         windows,
-    })
+        compares: matches!(metric, Metric::Recovery | Metric::TimeAbove),
+        aftermath: matches!(metric, Metric::Drain | Metric::Recovery | Metric::TimeAbove),
+    }
 }
 
 /// The limit. `None` after an error.
@@ -103,6 +112,7 @@ pub(super) fn limit(
     .collect();
     let example = match rules.measured {
         Measured::Quantile | Measured::Time => "a time, as in below = \"100ms\"",
+        Measured::Lapse => "a time, as in below = \"30s\"",
         Measured::Records => "a number of records, as in at_most = \"1M\"",
         Measured::RecordsOrShare => "a number of records or a share, as in at_most = 0.001",
         Measured::Reached => "a share, as in at_least = 0.995",
@@ -121,11 +131,11 @@ pub(super) fn limit(
         }
     };
     let limit = match (&rules.measured, word, amount.get_ref()) {
-        (Measured::Quantile | Measured::Time, "below" | "at_most", Amount::Time(time))
-            if *time > Duration::ZERO =>
-        {
-            Some(Limit::BelowTime(*time))
-        }
+        (
+            Measured::Quantile | Measured::Time | Measured::Lapse,
+            "below" | "at_most",
+            Amount::Time(time),
+        ) if *time > Duration::ZERO => Some(Limit::BelowTime(*time)),
         (Measured::Records | Measured::RecordsOrShare, "at_most", Amount::Count(n)) => {
             Some(Limit::AtMostCount(*n))
         }
@@ -156,12 +166,13 @@ pub(super) fn quantile(
 ) -> Option<Option<f64>> {
     match (&wire.quantile, &rules.measured) {
         (Some(q), Measured::Quantile | Measured::Time) => Some(Some(q.get_ref().0)),
+        (Some(q), Measured::Lapse) if rules.compares => Some(Some(q.get_ref().0)),
         (Some(q), _) => {
             let message = format!("`{}` has no quantiles", rules.word);
             findings.error(q.span(), message).label = "leave it out".into();
             None
         }
-        (None, Measured::Quantile) => {
+        (None, measured) if *measured == Measured::Quantile || rules.compares => {
             let message = format!("`quantile` is missing in an SLO on `{}`", rules.word);
             findings.error(rules.at.clone(), message).label = "as in quantile = 0.99".into();
             None
@@ -206,4 +217,34 @@ pub(super) fn every(
         window,
         allow: super::bounded(findings, allow, "`allow`", 0..=most, 0) as u32,
     }))
+}
+
+/// What a quantile is compared with second by second. The outer `None` is after an error.
+pub(super) fn above(
+    findings: &mut Findings<'_>,
+    wire: &wire::Slo,
+    rules: &Rules,
+) -> Option<Option<Duration>> {
+    match &wire.limit {
+        Some(limit) if !rules.compares => {
+            let message = format!("`{}` has no `limit` beside its own", rules.word);
+            findings.error(limit.span(), message).label =
+                "only recovery and time_above compare with one".into();
+            None
+        }
+        Some(limit) if limit.get_ref().0.is_zero() => {
+            findings
+                .error(limit.span(), "the response is never below 0")
+                .label = "as in limit = \"100ms\"".into();
+            None
+        }
+        Some(limit) => Some(Some(limit.get_ref().0)),
+        None if rules.compares => {
+            let message = format!("`limit` is missing in an SLO on `{}`", rules.word);
+            findings.error(rules.at.clone(), message).label =
+                "what the response is compared with, as in limit = \"100ms\"".into();
+            None
+        }
+        None => Some(None),
+    }
 }

@@ -1,5 +1,6 @@
 //! From a tree to a checked scenario: every table is read by itself, then the names between them are resolved.
 
+mod actions;
 mod arrivals;
 mod blanks;
 mod client;
@@ -36,14 +37,11 @@ pub(super) const NAMED: &[&str] = &["pool", "topic", "event", "journey", "flow",
 /// All words at the top of a file that this version knows.
 const TOP: &[&str] = &[
     "name", "why", "seed", "time", "load", "pool", "topic", "event", "journey", "flow", "client",
-    "consume", "slo", "abort",
+    "consume", "action", "watch", "slo", "abort",
 ];
 
 /// The word at the top of a file that is read before all others, and stands in no merged tree.
 const EXTENDS: &str = "extends";
-
-/// Words at the top that come later.
-const LATER: &[&str] = &["action", "watch"];
 
 /// The seed of a scenario that gives none.
 const SEED: u64 = 1;
@@ -116,11 +114,18 @@ pub(super) fn scenario(
     };
     let checked = offered(findings, root, &tables, (setting, &load));
     let consumers = flows::consumers(findings, &tables.groups, &tables.topics);
+    let ground = actions::Ground {
+        time: time.as_ref(),
+        groups: &tables.groups,
+    };
+    let actions = actions::actions(findings, root, &ground);
+    let watched = actions::watched(findings, root);
     let whole = slos::Whole {
         tables: &tables,
         checked: &checked,
         consumers: &consumers,
-        compress: time.as_ref().map_or(1.0, |t| t.compress),
+        actions: actions.as_deref(),
+        time: time.as_ref(),
     };
     let slos = slos::slos(findings, root, &whole);
     let abort = abort(findings, root);
@@ -146,6 +151,8 @@ pub(super) fn scenario(
         flows: checked.flows.into_iter().collect::<Option<_>>()?,
         client,
         consumers: consumers.into_iter().collect::<Option<_>>()?,
+        actions: actions?,
+        watched,
         slos,
         abort,
     })
@@ -189,15 +196,13 @@ fn offered(
     checked
 }
 
-/// Reports words at the top of the file that nobody knows, or only later versions.
+/// Reports words at the top of the file that nobody knows.
 fn top_words(findings: &mut Findings<'_>, root: &DeTable<'_>) {
     for (key, _) in root {
         let word = key.get_ref().as_ref();
         if word == EXTENDS {
             let problem = findings.error(key.span(), "no flag can change `extends`");
             problem.help = Some("write a file that extends the other scenario".into());
-        } else if LATER.contains(&word) {
-            findings.later(key.span(), &format!("`{word}`"));
         } else if !TOP.contains(&word) {
             unknown_word(findings, key.span(), word, "the scenario", TOP);
         }

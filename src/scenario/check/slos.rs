@@ -7,9 +7,11 @@ use super::super::read::{Read, read};
 use super::super::scalar::Text;
 use super::super::text::{Findings, Span};
 use super::super::wire;
-use super::super::{Arrivals, Consume, Flow, Limit, Metric, Slo, StampPlace, Subject};
-use super::metrics::{About, Rules, every, limit, quantile, rules};
-use super::names::resolve;
+use super::super::{
+    Action, After, Arrivals, Consume, Flow, Limit, Metric, Slo, StampPlace, Subject, Time, spikes,
+};
+use super::metrics::{About, Rules, above, every, limit, quantile, rules};
+use super::names::{no_such, resolve};
 use super::{Checked, Tables};
 
 /// The scenario that SLOs are about.
@@ -17,7 +19,10 @@ pub(super) struct Whole<'a> {
     pub tables: &'a Tables,
     pub checked: &'a Checked,
     pub consumers: &'a [Option<Consume>],
-    pub compress: f64,
+    /// `None` when some have errors.
+    pub actions: Option<&'a [Action]>,
+    /// `None` when `[time]` has errors.
+    pub time: Option<&'a Time>,
 }
 
 /// Reads `[[slo]]`, and adds what is always there.
@@ -77,6 +82,8 @@ fn imply(metric: Metric, whole: &Whole<'_>, stated: &[Slo], into: &mut Vec<Slo>)
         quantile: None,
         limit: Limit::AtMostCount(0),
         every: None,
+        above: None,
+        after: None,
         all: true,
         implied: true,
     }));
@@ -95,19 +102,19 @@ fn slo(
         return None;
     };
     let at = metric.span();
-    let rules = match rules(metric) {
-        Ok(rules) => rules,
-        Err(later) => {
-            findings.later(at, &format!("the metric `{later}`"));
-            return None;
-        }
-    };
+    let rules = rules(metric);
     let subject = subject(findings, whole, wire, &rules);
     let limit = limit(findings, wire, &rules, &place);
     let quantile = quantile(findings, wire, &rules);
     let every = every(findings, wire, &rules);
-    if rules.metric == Metric::LagTime
-        && whole.compress > 1.0
+    let above = above(findings, wire, &rules);
+    let after = after(findings, whole, wire, &rules);
+    let needs_real_time = matches!(
+        rules.metric,
+        Metric::LagTime | Metric::Drain | Metric::Recovery
+    );
+    if needs_real_time
+        && whole.time.is_some_and(|time| time.compress > 1.0)
         && wire.allow_compressed != Some(true)
     {
         let problem = findings.error(at, "spikes are over in less real time when compressed");
@@ -121,6 +128,8 @@ fn slo(
         quantile: quantile?,
         limit: limit?,
         every: every?,
+        above: above?,
+        after: after?,
         all: wire.from == Some(wire::Judged::All),
         implied: false,
     })
@@ -145,6 +154,7 @@ fn subject(
         About::FlowOrEvent => &["flow", "event"],
         About::Flow => &["flow"],
         About::Consume => &["consume"],
+        About::ConsumeOrFlow => &["consume", "flow"],
     };
     if let Some((word, name)) = given.iter().find(|(word, _)| !allowed.contains(word)) {
         let message = format!("`{}` is not measured by {word}", rules.word);
@@ -186,10 +196,15 @@ fn measurable(
     subject: Option<Subject>,
 ) -> bool {
     let without_due = |flow: &&Flow| !flow.arrivals.has_due();
-    let needs_due = matches!(
-        rules.metric,
-        Metric::Response | Metric::SendDelay | Metric::Achieved
-    );
+    // The groups are what drains, unless a flow is named or there are none.
+    let of_groups =
+        rules.about == About::ConsumeOrFlow && subject.is_none() && !whole.tables.groups.is_empty();
+    let needs_due = !of_groups
+        && (rules.compares
+            || matches!(
+                rules.metric,
+                Metric::Response | Metric::SendDelay | Metric::Achieved | Metric::Drain
+            ));
     let flow = whole
         .checked
         .flows
@@ -247,4 +262,62 @@ fn measurable(
             format!("`{}` can't be measured without", rules.word);
     }
     !unstamped
+}
+
+/// What it is counted after. The outer `None` is after an error.
+fn after(
+    findings: &mut Findings<'_>,
+    whole: &Whole<'_>,
+    wire: &wire::Slo,
+    rules: &Rules,
+) -> Option<Option<After>> {
+    if !rules.aftermath {
+        let Some(after) = &wire.after else {
+            return Some(None);
+        };
+        let message = format!("`{}` is not counted after anything", rules.word);
+        findings.error(after.span(), message).label =
+            "only drain, recovery and time_above are".into();
+        return None;
+    }
+    let flows: Vec<&Flow> = whole.checked.flows.iter().flatten().collect();
+    let all_right = flows.len() == whole.checked.flows.len();
+    let (Some(time), Some(actions), true) = (whole.time, whole.actions, all_right) else {
+        // What is missing may be what it is counted after.
+        return None;
+    };
+    let has_spikes = spikes::spell(time, flows.into_iter()).is_some();
+    let Some(after) = &wire.after else {
+        if rules.metric == Metric::TimeAbove {
+            return Some(None);
+        }
+        if actions.is_empty() && !has_spikes {
+            let message = format!("`{}`: nothing happens in this scenario", rules.word);
+            let problem = findings.error(rules.at.clone(), message);
+            problem.label = "after what?".into();
+            problem.help =
+                Some("add an [[action]], or `spikes` that end to one of the flows".into());
+            return None;
+        }
+        return Some(Some(After::Last));
+    };
+    match after.get_ref().0.as_str() {
+        "spikes" if has_spikes => Some(Some(After::Spikes)),
+        "spikes" => {
+            let problem = findings.error(after.span(), "no flow has `spikes` that end");
+            problem.label = "in the part that is played".into();
+            problem.help =
+                Some("flash, gaussian and square do; noise, sines and traces do not".into());
+            None
+        }
+        word => match actions.iter().position(|action| action.name == word) {
+            Some(index) => Some(Some(After::Action(index))),
+            None => {
+                let mut names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();
+                names.extend(has_spikes.then_some("spikes"));
+                no_such(findings, "action", word, after.span(), &names);
+                None
+            }
+        },
+    }
 }
