@@ -130,6 +130,8 @@ pub fn shop(events: Vec<Event>) -> Scenario {
         events,
         client: Vec::new(),
         consumers: Vec::new(),
+        actions: vec![],
+        watched: vec![],
         slos: Vec::new(),
         abort: Abort::default(),
     }

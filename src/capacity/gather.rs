@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 
 use crate::measure::histogram::{MergedHistogram, WindowHistogram};
 use crate::measure::line::{EventLine, FlowLine, GroupLine, WindowLine};
-use crate::scenario::{Metric, Scenario};
+use crate::scenario::{Metric, Scenario, Subject};
 
+use super::course::Course;
 use super::slo::{Figure, Question, questions, subject_name};
 use super::steady::{Backlog, LAST_S};
 
@@ -17,6 +18,7 @@ use super::steady::{Backlog, LAST_S};
 pub struct Gatherer {
     run_us: u64,
     asked: Vec<Asked>,
+    course: Course,
     /// The flows whose events have a due instant.
     scheduled: Vec<String>,
     /// Events due and not yet ended, now.
@@ -39,7 +41,7 @@ struct Asked {
 
 /// What a window has gathered so far.
 #[derive(Clone, Debug, Default)]
-struct Gathered {
+pub(super) struct Gathered {
     /// Times, or levels second by second.
     values: MergedHistogram,
     /// Events without a time.
@@ -69,6 +71,7 @@ impl Gatherer {
         Gatherer {
             run_us: scenario.time.run_ns() / 1_000,
             asked: asked.collect(),
+            course: Course::new(scenario),
             scheduled: scheduled.map(|flow| flow.name.clone()).collect(),
             open: 0,
             last: VecDeque::new(),
@@ -81,6 +84,7 @@ impl Gatherer {
             return;
         }
         self.backlog_of(line);
+        self.course.line(line);
         for asked in &mut self.asked {
             if line.warm || asked.question.all {
                 asked.take(line);
@@ -110,6 +114,11 @@ impl Gatherer {
         {
             self.last.pop_front();
         }
+    }
+
+    /// The course of the run, second by second; empty where neither an action nor an SLO needs it.
+    pub fn course(&self) -> &Course {
+        &self.course
     }
 
     /// The backlog when the load ended; `None` when too little was seen for a slope.
@@ -144,16 +153,7 @@ impl Gatherer {
 
 impl Asked {
     fn take(&mut self, line: &WindowLine) {
-        let metric = self.question.metric;
-        if let Some(flow) = line.flows.get(&self.name).filter(|_| self.is_of_flow()) {
-            self.open.flow(metric, flow);
-        }
-        if let Some(event) = line.events.get(&self.name).filter(|_| self.is_of_event()) {
-            self.open.event(metric, event);
-        }
-        if let Some(group) = line.consume.get(&self.name).filter(|_| self.is_of_group()) {
-            self.open.group(metric, group);
-        }
+        self.open.take(&self.question, &self.name, line);
         self.seconds += 1;
         if self.seconds == self.length {
             let done = std::mem::take(&mut self.open);
@@ -161,30 +161,37 @@ impl Asked {
             self.seconds = 0;
         }
     }
-
-    fn is_of_flow(&self) -> bool {
-        matches!(
-            self.question.subject,
-            Some(crate::scenario::Subject::Flow(_))
-        )
-    }
-
-    fn is_of_event(&self) -> bool {
-        matches!(
-            self.question.subject,
-            Some(crate::scenario::Subject::Event(_))
-        )
-    }
-
-    fn is_of_group(&self) -> bool {
-        matches!(
-            self.question.subject,
-            Some(crate::scenario::Subject::Consume(_))
-        )
-    }
 }
 
 impl Gathered {
+    /// Takes a second of what a question is about, which goes by this name.
+    pub(super) fn take(&mut self, question: &Question, name: &str, line: &WindowLine) {
+        let metric = question.metric;
+        match question.subject {
+            Some(Subject::Flow(_)) => {
+                if let Some(flow) = line.flows.get(name) {
+                    self.flow(metric, flow);
+                }
+            }
+            Some(Subject::Event(_)) => {
+                if let Some(event) = line.events.get(name) {
+                    self.event(metric, event);
+                }
+            }
+            Some(Subject::Consume(_)) => {
+                if let Some(group) = line.consume.get(name) {
+                    self.group(metric, group);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// How many took this long or longer, those without a time included.
+    pub(super) fn count_from_us(&self, us: u64) -> u64 {
+        self.values.count_above_us(us.saturating_sub(1)) + self.beyond
+    }
+
     fn flow(&mut self, metric: Metric, flow: &FlowLine) {
         // What is oversized on purpose may be refused.
         let minus = |count: u64| count.saturating_sub(flow.refused);
@@ -245,7 +252,7 @@ impl Gathered {
         }
     }
 
-    fn figure(&self, question: &Question, more_beyond: u64) -> Figure {
+    pub(super) fn figure(&self, question: &Question, more_beyond: u64) -> Figure {
         match question.metric {
             Metric::LagRecords => self
                 .highest(question)
@@ -294,7 +301,7 @@ mod tests {
     use super::*;
     use crate::capacity::tests::scenario;
     use crate::measure::line::FlowDuring;
-    use crate::scenario::{Every, Limit, Slo, Subject};
+    use crate::scenario::{Every, Limit, Slo};
 
     const TIME: Limit = Limit::BelowTime(Duration::from_millis(1));
 

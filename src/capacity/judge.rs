@@ -7,6 +7,8 @@ use crate::measure::run::{self, FlowResult, GroupResult, RunFile, SloResult, Slo
 use crate::measure::summary::Summary;
 use crate::scenario::{Limit, Metric, Scenario, Subject};
 
+use super::cost;
+use super::course::is_of_the_course;
 use super::gather::{Gatherer, ratio};
 use super::slo::{self, Answers, Figure, Question, Row};
 use super::verdict::{self, Evidence, Exit, Group, Stopped, Totals};
@@ -33,6 +35,7 @@ pub fn judge(
     gathered: &Gatherer,
     circumstances: Circumstances,
 ) -> Exit {
+    cost::fill_in(scenario, gathered.course(), &mut run.actions);
     let rows = slo::judge(
         scenario,
         &Findings {
@@ -75,6 +78,8 @@ fn evidence(
         totals: totals(run),
         account_faults: circumstances.broken.iter().map(Broken::to_string).collect(),
         slos,
+        actions: run.actions.clone(),
+        unwatched: unwatched(run),
         groups: groups.collect(),
         complaints: circumstances.complaints,
         shares_process: run.target.kind == "embedded",
@@ -82,6 +87,17 @@ fn evidence(
         incomplete: circumstances.incomplete,
         backlog: gathered.backlog(),
     }
+}
+
+/// The user's groups that the cluster told nothing of, and why.
+fn unwatched(run: &RunFile) -> Vec<String> {
+    let unseen = run.watched.iter().filter(|(_, of)| of.seconds == 0);
+    unseen
+        .map(|(name, of)| {
+            let why = of.reason.as_deref().unwrap_or("the run was over too soon");
+            format!("the lag of group {name} was not recorded: {why}")
+        })
+        .collect()
 }
 
 fn totals(run: &RunFile) -> Totals {
@@ -114,6 +130,10 @@ struct Findings<'a> {
 
 impl Answers for Findings<'_> {
     fn whole(&self, question: &Question) -> Figure {
+        if is_of_the_course(question.metric) {
+            let course = self.gathered.course();
+            return cost::figure(self.scenario, course, &self.run.actions, question);
+        }
         let name = slo::subject_name(self.scenario, question.subject);
         let answer = match question.subject {
             Some(Subject::Flow(_)) => self
@@ -240,6 +260,8 @@ impl Row {
             event: of(matches!(question.subject, Some(Subject::Event(_)))),
             consume: of(matches!(question.subject, Some(Subject::Consume(_)))),
             quantile: question.quantile,
+            above_us: question.above.map(|above| above.as_micros() as u64),
+            after: self.after.clone(),
             from: if question.all { "all" } else { "warm" }.to_owned(),
             limit_us,
             limit,
@@ -257,7 +279,7 @@ impl Row {
 }
 
 /// A metric as scenario files spell it.
-fn metric_name(metric: Metric) -> &'static str {
+pub(super) fn metric_name(metric: Metric) -> &'static str {
     match metric {
         Metric::Response => "response",
         Metric::Service => "service",

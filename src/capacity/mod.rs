@@ -1,7 +1,10 @@
 //! What it means: SLOs and the verdict. Pure.
 
+pub mod cost;
+pub mod course;
 pub mod gather;
 pub mod judge;
+pub mod recovery;
 pub mod slo;
 pub mod steady;
 pub mod verdict;
@@ -126,6 +129,7 @@ mod tests {
                 .into(),
             partitions: BTreeMap::new(),
             actions: vec![],
+            watched: BTreeMap::new(),
             generator: Generator::default(),
         }
     }

@@ -305,13 +305,7 @@ impl Row {
 
     /// The limit, with its sign and unit: `< 100 ms`, `= 0`, `≤ 0.1 %`, `≥ 99.5 %`.
     pub fn limit_text(&self) -> String {
-        match self.question.limit {
-            Limit::BelowTime(limit) => format!("< {}", duration(limit)),
-            Limit::AtMostCount(0) => "= 0".to_owned(),
-            Limit::AtMostCount(limit) => format!("≤ {}", units::count(limit)),
-            Limit::AtMostShare(limit) => format!("≤ {}", units::share(limit)),
-            Limit::AtLeastShare(limit) => format!("≥ {}", units::share(limit)),
-        }
+        limit_words(&self.question)
     }
 
     /// One sentence that says how the limit was missed, or that it could not be judged.
@@ -438,6 +432,17 @@ fn metric_words(metric: Metric) -> &'static str {
         Metric::Drain => "time to drain",
         Metric::Recovery => "time to recover",
         Metric::TimeAbove => "time above",
+    }
+}
+
+/// A question's limit, with its sign and unit.
+pub(super) fn limit_words(question: &Question) -> String {
+    match question.limit {
+        Limit::BelowTime(limit) => format!("< {}", duration(limit)),
+        Limit::AtMostCount(0) => "= 0".to_owned(),
+        Limit::AtMostCount(limit) => format!("≤ {}", units::count(limit)),
+        Limit::AtMostShare(limit) => format!("≤ {}", units::share(limit)),
+        Limit::AtLeastShare(limit) => format!("≥ {}", units::share(limit)),
     }
 }
 

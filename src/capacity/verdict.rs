@@ -3,6 +3,7 @@
 //! A finding has a [`Kind`], a kind has a [`Weight`], and the heaviest weight decides both verdict and exit code. So the
 //! precedence (unusable cluster, loss, invalid, missed) stands in one place: the order of [`Weight`]'s variants.
 
+use crate::measure::action::{ActionResult, Outcome};
 use crate::measure::run::Verdict;
 use crate::measure::units;
 use crate::scenario::{Metric, Subject};
@@ -96,10 +97,16 @@ pub enum Kind {
     Unread,
     /// Records that the log's start passed before a group got them.
     Expired,
+    /// An action that was to be rehearsed failed.
+    Action,
+    /// An action failed, and its failure was allowed; or it was not reached.
+    ActionNote,
+    /// A group of the user's whose lag could not be recorded.
+    Unwatched,
 }
 
 impl Kind {
-    const ALL: [(Kind, &str, Weight); 19] = [
+    const ALL: [(Kind, &str, Weight); 22] = [
         (Kind::ClusterUnusable, "cluster_unusable", Weight::Cluster),
         (
             Kind::NothingAcknowledged,
@@ -123,6 +130,9 @@ impl Kind {
         (Kind::Unresolved, "unresolved", Weight::Note),
         (Kind::Unread, "unread", Weight::Note),
         (Kind::Expired, "expired", Weight::Note),
+        (Kind::Action, "action", Weight::Invalid),
+        (Kind::ActionNote, "action_note", Weight::Note),
+        (Kind::Unwatched, "unwatched", Weight::Note),
     ];
 
     fn entry(self) -> (Kind, &'static str, Weight) {
@@ -223,6 +233,10 @@ pub struct Evidence {
     pub account_faults: Vec<String>,
     /// The SLOs, judged.
     pub slos: Vec<Row>,
+    /// What was done while the load ran.
+    pub actions: Vec<ActionResult>,
+    /// Groups of the user's whose lag could not be recorded, a sentence each.
+    pub unwatched: Vec<String>,
     /// What the consumer groups found, by index in the scenario.
     pub groups: Vec<Group>,
     /// Where the generator itself was the limit, a clause each; empty: healthy.
@@ -376,6 +390,11 @@ fn validity(evidence: &Evidence, reasons: &mut Vec<Reason>) {
             format!("interrupted after {after} of {of}"),
         );
     }
+    for action in &evidence.actions {
+        if action.outcome.is_failure() && action.stops {
+            say(reasons, Kind::Action, failure(action));
+        }
+    }
     for complaint in &evidence.complaints {
         match evidence.shares_process {
             false => say(
@@ -426,6 +445,12 @@ fn validity(evidence: &Evidence, reasons: &mut Vec<Reason>) {
     }
 }
 
+/// How an action failed.
+fn failure(action: &ActionResult) -> String {
+    let why = action.reason.as_deref().unwrap_or("no reason is given");
+    format!("the action {} failed: {why}", action.name)
+}
+
 fn was_were(events: u64) -> String {
     let verb = if events == 1 { "was" } else { "were" };
     format!("{} {verb}", units::counted(events, "events"))
@@ -467,6 +492,21 @@ fn limits(evidence: &Evidence, reasons: &mut Vec<Reason>) {
 }
 
 fn notes(evidence: &Evidence, reasons: &mut Vec<Reason>) {
+    for action in &evidence.actions {
+        if action.outcome.is_failure() && !action.stops {
+            say(reasons, Kind::ActionNote, failure(action));
+        } else if action.outcome == Outcome::Skipped {
+            let why = action
+                .reason
+                .as_deref()
+                .unwrap_or("the run did not come to it");
+            let text = format!("the action {} did not take place: {why}", action.name);
+            say(reasons, Kind::ActionNote, text);
+        }
+    }
+    for group in &evidence.unwatched {
+        say(reasons, Kind::Unwatched, group.clone());
+    }
     let totals = &evidence.totals;
     if totals.unsent > 0 {
         let text = format!(

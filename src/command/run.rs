@@ -87,6 +87,7 @@ fn take_place(
         readable: prepared.readable,
         control: control.clone(),
         folder: folder.to_owned(),
+        environment: environment(prepared, folder),
         judge: judge_of(scenario),
         watcher: Some(gather(Arc::clone(&gathered))),
     };
@@ -102,6 +103,18 @@ fn take_place(
         (file, exit) = assemble::assemble(prepared, &ran, gatherer);
     }
     Ok((file, over_time.clone(), exit))
+}
+
+/// What commands of the scenario find in their environment.
+fn environment(prepared: &Prepared, folder: &Path) -> Vec<(String, String)> {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    [
+        ("HIGHWATER_RUN_ID", prepared.run_id.clone()),
+        ("HIGHWATER_BOOTSTRAP", prepared.info.bootstrap.join(",")),
+        ("HIGHWATER_RUN_FOLDER", folder.display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// Writes `report.html`. The run is over and judged by now: a page that can't be written does not change its verdict.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
+use super::action::Pauses;
 use super::control::Control;
 use crate::clock::{Clock, Tick};
 use crate::measure::collect::Report;
@@ -81,6 +82,7 @@ pub(super) struct ConsumerParts {
     pub(super) run_tag: u64,
     pub(super) work_ns: u64,
     pub(super) assignments: Assignments,
+    pub(super) pauses: Pauses,
     pub(super) reports: Sender<Report>,
     pub(super) news: Sender<MemberLost>,
 }
@@ -96,7 +98,9 @@ pub(super) struct ConsumerLoop<C: Clock> {
     housekeeping: Tick,
     fatal: bool,
     records: u64,
-    places: HashMap<(u16, u32), Place>,
+    /// By partition, the offset after the last record read.
+    next_offsets: HashMap<(u16, u32), i64>,
+    paused: bool,
 }
 
 impl<C: Clock> ConsumerLoop<C> {
@@ -111,7 +115,8 @@ impl<C: Clock> ConsumerLoop<C> {
             housekeeping: now,
             fatal: false,
             records: 0,
-            places: HashMap::new(),
+            next_offsets: HashMap::new(),
+            paused: false,
         }
     }
 
@@ -147,6 +152,7 @@ impl<C: Clock> ConsumerLoop<C> {
     pub(super) fn turn(&mut self) {
         let now = self.clock.now();
         self.housekeep(now);
+        self.heed_pause();
         if self.free_at > now {
             let owed = self.free_at.since(now).min(LONGEST_WAIT_NS);
             self.clock.sleep(owed);
@@ -170,7 +176,7 @@ impl<C: Clock> ConsumerLoop<C> {
             start,
             ledger,
             recorder,
-            places: &mut self.places,
+            next_offsets: &mut self.next_offsets,
         };
         let deadline = now.plus_ns(LONGEST_WAIT_NS);
         let mut received_at = now;
@@ -198,8 +204,8 @@ impl<C: Clock> ConsumerLoop<C> {
             return;
         }
         self.housekeeping = now.plus_ns(HOUSEKEEPING_NS);
-        let (lag_records, lag_ns) = self.lag(now);
-        self.parts.live.tell(self.records, lag_records, lag_ns);
+        let lag_records = self.lag();
+        self.parts.live.tell(self.records, lag_records);
         // Asked before the parts are handed over: what is settled now was recorded before.
         let settled_ns = self
             .parts
@@ -213,30 +219,24 @@ impl<C: Clock> ConsumerLoop<C> {
         });
     }
 
-    /// How far this member is behind: records between its positions and the ends of its logs, and how long ago the last record
-    /// read of a partition that is behind was due.
-    fn lag(&mut self, now: Tick) -> (u64, u64) {
-        let now_ns = now.since(self.start);
-        let (mut records, mut longest_ns) = (0, 0);
-        for (topic, partition, _, end) in self.parts.client.watermarks() {
-            let Some(place) = self.places.get(&(topic, partition)) else {
-                continue;
-            };
-            let behind = (end - place.next_offset).max(0) as u64;
-            records += behind;
-            if behind > 0 {
-                longest_ns = longest_ns.max(now_ns.saturating_sub(place.last_due_ns));
-            }
-        }
-        (records, longest_ns)
+    /// How far this member is behind: records between its positions and the ends of its logs, as its fetches last saw them.
+    fn lag(&mut self) -> u64 {
+        let ends = self.parts.client.watermarks().into_iter();
+        let behind = |(topic, partition, _, end): (u16, u32, i64, i64)| {
+            let next = self.next_offsets.get(&(topic, partition))?;
+            Some((end - next).max(0).unsigned_abs())
+        };
+        ends.filter_map(behind).sum()
     }
-}
 
-/// Where a member stands in a partition.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    next_offset: i64,
-    last_due_ns: u64,
+    /// Pauses or resumes the client as the group is told.
+    fn heed_pause(&mut self) {
+        let pauses = self.parts.pauses.is_paused(self.parts.group);
+        if pauses != self.paused {
+            self.parts.client.pause(pauses);
+            self.paused = pauses;
+        }
+    }
 }
 
 /// What verifying and counting a record takes.
@@ -245,7 +245,7 @@ struct Receiver<'a> {
     start: Tick,
     ledger: &'a mut LedgerConsumer,
     recorder: &'a mut ConsumerRecorder,
-    places: &'a mut HashMap<(u16, u32), Place>,
+    next_offsets: &'a mut HashMap<(u16, u32), i64>,
 }
 
 impl Receiver<'_> {
@@ -256,11 +256,10 @@ impl Receiver<'_> {
         let at_ns = at.since(self.start);
         let bytes = incoming.value.map_or(0, |value| value.len() as u32);
         let checked = stamp::check(self.run_tag, incoming.key, incoming.value, incoming.stamp);
-        let place = self.places.entry((topic, partition)).or_default();
-        place.next_offset = place.next_offset.max(offset + 1);
+        let next = self.next_offsets.entry((topic, partition)).or_default();
+        *next = (*next).max(offset + 1);
         let what = match checked {
             Checked::Ours(stamp) => {
-                place.last_due_ns = stamp.due_ns;
                 match self.ledger.consumed(topic, partition, offset, stamp.id) {
                     Seen::First => Received::First {
                         due_ns: Some(stamp.due_ns),

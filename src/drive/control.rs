@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use super::action::kill_group;
 use crate::clock::Tick;
 
 /// How long open acknowledgements are waited for after a stop was asked for.
@@ -25,6 +26,8 @@ struct Shared {
     /// When the user interrupted, on the monotonic clock; `RUNNING` before.
     interrupted_at_ns: AtomicU64,
     reading_over: AtomicBool,
+    /// The process groups of commands that run.
+    commands: Mutex<Vec<i32>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,7 @@ impl Default for Control {
                 stopped_ns: AtomicU64::new(RUNNING),
                 interrupted_at_ns: AtomicU64::new(RUNNING),
                 reading_over: AtomicBool::new(false),
+                commands: Mutex::default(),
             }),
         }
     }
@@ -119,6 +123,23 @@ impl Control {
     pub fn stopped_ns(&self) -> Option<u64> {
         let at = self.shared.stopped_ns.load(Ordering::Relaxed);
         (at != RUNNING).then_some(at)
+    }
+
+    /// A command of the user's runs in this process group.
+    pub(super) fn command_began(&self, group: i32) {
+        lock(&self.shared.commands).push(group);
+    }
+
+    /// It has ended.
+    pub(super) fn command_ended(&self, group: i32) {
+        lock(&self.shared.commands).retain(|running| *running != group);
+    }
+
+    /// Kills the commands that run, with their children: for a process that leaves at once.
+    pub fn kill_commands(&self) {
+        lock(&self.shared.commands)
+            .iter()
+            .for_each(|group| kill_group(*group));
     }
 
     fn set_gate(&self, to: Gate) {

@@ -1,6 +1,7 @@
 //! Making it happen in one process: the plan, the producer and consumer loops, and the run around them.
 
 pub mod abort;
+mod action;
 mod consumer;
 pub mod control;
 mod in_flight;
@@ -13,6 +14,7 @@ mod source;
 mod tests;
 mod threads;
 mod watch;
+mod watched;
 
 /// What a run is busy with, for whoever shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

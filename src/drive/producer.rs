@@ -317,6 +317,12 @@ impl<C: Clock> ProducerLoop<C> {
                 }
                 if !self.failures.contains(&failure) {
                     self.failures.push(failure);
+                    let name = self.parts.client.failure_name(failure);
+                    // Nobody listens any more only when the run is being given up.
+                    let _ = self
+                        .parts
+                        .reports
+                        .send(Report::FailureName { failure, name });
                 }
             }
             Outcome::Unresolved => recorder.unresolved(entry.event, due_ns),

@@ -1,6 +1,6 @@
 //! One run, from ready clients to counted totals.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +10,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Phase;
+use super::action::{Actions, Means, Pauses};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
 use super::control::Control;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
 use super::source::Source;
 use super::threads;
 use super::watch::Watch;
+use super::watched::WatchedGroups;
 use crate::clock::{Clock, Monotonic, NS_PER_S, wall_now};
+use crate::measure::action::{ActionResult, WatchedResult};
 use crate::measure::client_stats::ClientFigures;
 use crate::measure::collect::{CollectError, Collected, Collector, Report, Watcher};
 use crate::measure::consumer_recorder::ConsumerRecorder;
@@ -53,6 +56,8 @@ pub struct Job {
     pub control: Control,
     /// The run folder; it exists.
     pub folder: PathBuf,
+    /// What commands of the scenario find in their environment.
+    pub environment: Vec<(String, String)>,
     /// Judges the generator.
     pub judge: Judge,
     /// Sees each second as it completes.
@@ -85,6 +90,10 @@ pub struct Ran {
     pub client: Option<ClientFigures>,
     /// The clients' last errors, by flow; what to show when nothing was ever acknowledged.
     pub last_errors: Vec<(usize, String)>,
+    /// What was done while the load ran, in the order of the scenario.
+    pub actions: Vec<ActionResult>,
+    /// The user's own groups that were watched, by name.
+    pub watched: BTreeMap<String, WatchedResult>,
     /// Parts of the run that are missing, a clause each.
     pub incomplete: Vec<String>,
 }
@@ -98,6 +107,8 @@ pub enum Stopped {
     Aborted(String),
     /// It could not be recorded any more; [`Collected::error`] says why.
     Unrecorded,
+    /// An action of this name failed whose failure matters; [`Ran::actions`] says how.
+    ActionFailed(String),
 }
 
 /// A run that could not take place.
@@ -135,7 +146,8 @@ pub fn run(mut job: Job, observer: &mut dyn Observer) -> Result<Ran, RunError> {
     job.control.open(start);
     let mut watch = Watch::new(&job, start);
     watch.until_producers_are_done(&job, &mut stage, observer);
-    watch.until_groups_caught_up(&job, &stage, observer);
+    watch.until_actions_are_over(&mut stage, observer);
+    watch.until_groups_caught_up(&job, &mut stage, observer);
     job.control.end_reading();
     Ok(stage.finish(&job, watch, started))
 }
@@ -146,6 +158,9 @@ pub(super) struct Stage {
     pub(super) live: Arc<Live>,
     pub(super) ledger: Option<Arc<Ledger>>,
     assignments: Assignments,
+    pauses: Pauses,
+    pub(super) actions: Actions,
+    pub(super) watched: WatchedGroups,
     pub(super) producers: Vec<JoinHandle<Option<ProducerReport>>>,
     members: Vec<JoinHandle<()>>,
     collector: JoinHandle<Collected>,
@@ -193,11 +208,27 @@ impl Stage {
             inbox.iter().for_each(|report| collector.receive(report));
             collector.finish()
         })?;
+        let pauses = Pauses::new(groups.len());
         Ok(Stage {
             live: Arc::new(Live::new(&shape)),
             shape,
-            ledger,
+            ledger: ledger.clone(),
             assignments: Assignments::new(&members),
+            actions: Actions::start(Means {
+                scenario: Arc::clone(scenario),
+                control: job.control.clone(),
+                ledger,
+                pauses: pauses.clone(),
+                folder: job.folder.clone(),
+                environment: job.environment.clone(),
+                reports: reports.clone(),
+            })?,
+            watched: WatchedGroups::start(
+                &scenario.watched,
+                Arc::clone(&job.target),
+                job.control.clone(),
+            )?,
+            pauses,
             producers: Vec::new(),
             members: Vec::new(),
             collector,
@@ -281,6 +312,7 @@ impl Stage {
                     run_tag: job.run_tag,
                     work_ns: consume.work.as_nanos() as u64,
                     assignments: self.assignments.clone(),
+                    pauses: self.pauses.clone(),
                     reports: self.reports.clone(),
                     news: self.member_news.0.clone(),
                 };
@@ -346,6 +378,8 @@ impl Stage {
         for producer in self.producers {
             let _ = producer.join();
         }
+        self.actions.finish();
+        self.watched.finish();
         drop(self.reports);
         let _ = self.collector.join();
     }
@@ -372,6 +406,11 @@ impl Stage {
         let groups = self.ledger.as_ref().map_or_else(Vec::new, |ledger| {
             count_groups(job, ledger, &mut incomplete)
         });
+        let actions = self.actions.finish().unwrap_or_else(|| {
+            incomplete.push("the thread of the actions crashed".to_owned());
+            Vec::new()
+        });
+        let watched = self.watched.finish();
         drop(self.reports);
         let collected = self
             .collector
@@ -392,6 +431,8 @@ impl Stage {
             backlog: watch.backlog,
             client: watch.client,
             last_errors,
+            actions,
+            watched,
             incomplete,
         }
     }

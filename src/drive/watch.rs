@@ -12,7 +12,8 @@ use super::run::{Job, Observer, Stage, Stopped};
 use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
 use crate::measure::client_stats::ClientFigures;
 use crate::measure::collect::Report;
-use crate::measure::live::LiveFigures;
+use crate::measure::lag::LagClock;
+use crate::measure::live::{GroupLag, LiveFigures};
 use crate::measure::sampler::Sampler;
 use crate::measure::second::SecondSample;
 
@@ -28,6 +29,10 @@ pub(super) struct Watch {
     clients: BTreeMap<(usize, u32), ClientFigures>,
     pub(super) client: Option<ClientFigures>,
     next_second: u32,
+    /// By group, the ends of its logs.
+    lag_clocks: Vec<LagClock<(u16, u32)>>,
+    /// By group, duplicated and reordered records found so far.
+    found: Vec<(u64, u64)>,
     /// Failed and ended events at earlier looks, for the share of errors in the last seconds.
     ended: VecDeque<(u64, u64)>,
     pub(super) backlog: Vec<(f64, u64)>,
@@ -37,6 +42,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(job: &Job, start: Tick) -> Watch {
+        let groups = job.scenario.consumers.len();
         Watch {
             start,
             sampler: Sampler::new(Monotonic.now()),
@@ -44,6 +50,8 @@ impl Watch {
             clients: BTreeMap::new(),
             client: None,
             next_second: 0,
+            lag_clocks: vec![LagClock::default(); groups],
+            found: vec![(0, 0); groups],
             ended: VecDeque::new(),
             backlog: Vec::new(),
             stopped: None,
@@ -70,6 +78,19 @@ impl Watch {
         }
         self.look(stage);
         self.heed_interrupt(job);
+    }
+
+    /// Waits for commands that still run: they have until the end of settling.
+    pub(super) fn until_actions_are_over(
+        &mut self,
+        stage: &mut Stage,
+        observer: &mut dyn Observer,
+    ) {
+        while !stage.actions.are_over() {
+            let now_ns = self.look(stage);
+            observer.look(Phase::Settling, now_ns, &stage.live);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Notes an interrupt, unless the load was stopped for another reason before.
@@ -102,6 +123,11 @@ impl Watch {
             self.stopped = Some(Stopped::Unrecorded);
             job.control.stop_at(now_ns);
         }
+        if let Some(name) = stage.actions.stopped()
+            && self.stopped.is_none()
+        {
+            self.stopped = Some(Stopped::ActionFailed(name.to_owned()));
+        }
         self.heed_interrupt(job);
     }
 
@@ -121,10 +147,10 @@ impl Watch {
     pub(super) fn until_groups_caught_up(
         &mut self,
         job: &Job,
-        stage: &Stage,
+        stage: &mut Stage,
         observer: &mut dyn Observer,
     ) {
-        let Some(ledger) = &stage.ledger else {
+        let Some(ledger) = stage.ledger.clone() else {
             return;
         };
         let limit_ns = job.scenario.time.catch_up.as_nanos() as u64;
@@ -145,7 +171,7 @@ impl Watch {
     }
 
     /// Takes in what the threads told, and samples each second as it ends. Returns the run time.
-    fn look(&mut self, stage: &Stage) -> u64 {
+    fn look(&mut self, stage: &mut Stage) -> u64 {
         while let Ok(news) = stage.producer_news.1.try_recv() {
             match news {
                 ProducerNews::Statistics {
@@ -180,20 +206,54 @@ impl Watch {
         now_ns
     }
 
-    fn sample(&mut self, stage: &Stage, second: u32, now: Tick) {
+    fn sample(&mut self, stage: &mut Stage, second: u32, now: Tick) {
         self.client = self.clients.values().cloned().reduce(|mut all, one| {
             all.merge(&one);
             all
         });
+        let used = self.sampler.sample(now);
         let sample = SecondSample {
             second,
-            used: self.sampler.sample(now),
+            used,
             client: self.client.clone(),
-            lag: (0..stage.shape.groups.len())
-                .map(|group| stage.live.lag(group))
-                .collect(),
+            lag: self.lags(stage, now),
+            found: self.newly_found(stage),
+            watched: stage.watched.sample(second),
         };
         // Nobody listens any more only when the collector crashed, which joining it tells.
         let _ = stage.reports.send(Report::Second(Box::new(sample)));
+    }
+
+    /// How far the groups are behind, by what is known to be in the logs: what their fetches saw, and what was acknowledged to us. A group
+    /// that is paused or busy fetches nothing, and would look as if it were not.
+    fn lags(&mut self, stage: &Stage, now: Tick) -> Vec<GroupLag> {
+        let now_ns = now.since(self.start);
+        let clocks = self.lag_clocks.iter_mut().enumerate();
+        let lag = |(group, clock): (usize, &mut LagClock<(u16, u32)>)| {
+            let mut lag = stage.live.lag(group);
+            if let Some(ledger) = &stage.ledger {
+                let stands = ledger.stands(group).into_iter();
+                let behind = clock.look(now_ns, stands.map(|(t, p, at, end)| ((t, p), at, end)));
+                lag.lag_records = lag.lag_records.max(behind.records);
+                lag.lag_ns = behind.ns;
+            }
+            lag
+        };
+        clocks.take(stage.shape.groups.len()).map(lag).collect()
+    }
+
+    /// By group, how many duplicated and reordered records were found since the last look.
+    fn newly_found(&mut self, stage: &Stage) -> Vec<(u64, u64)> {
+        let Some(ledger) = &stage.ledger else {
+            return Vec::new();
+        };
+        let before = self.found.iter_mut().enumerate();
+        let new = |(group, before): (usize, &mut (u64, u64))| {
+            let now = ledger.found(group);
+            let new = (now.0 - before.0, now.1 - before.1);
+            *before = now;
+            new
+        };
+        before.take(stage.shape.groups.len()).map(new).collect()
     }
 }

@@ -4,7 +4,7 @@
 //! for it, and the sampler has been there. Lines are written in order. What comes for a line that is written already goes to the
 //! earliest that is not, so that windows always add up to totals, and is counted as late.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use super::shape::{RunShape, WINDOW_NS, second_of};
 use super::sums::WindowSums;
 use super::totals::{FlowTotals, GroupTotals};
 use super::window::{DueWindow, DuringWindow, Filed, PartitionCount, WindowPart, add_partitions};
+use crate::target::Failure;
 
 /// What the threads of a run tell the collector.
 #[derive(Clone, Debug)]
@@ -34,6 +35,13 @@ pub enum Report {
     MemberDone(Box<GroupTotals>),
     /// The sampler looked at a second that ended.
     Second(Box<SecondSample>),
+    /// The target's name of a failure that occurs; told before the windows that count it.
+    FailureName {
+        /// The failure.
+        failure: Failure,
+        /// Its name.
+        name: String,
+    },
     /// Something happened to the run.
     Mark {
         /// When, since the start of the load.
@@ -105,6 +113,7 @@ pub struct Collector {
     sums: WindowSums,
     judge: Judge,
     late: u64,
+    failure_names: BTreeMap<Failure, String>,
     watcher: Option<Watcher>,
 }
 
@@ -155,6 +164,7 @@ impl Collector {
             sums: WindowSums::default(),
             judge,
             late: 0,
+            failure_names: BTreeMap::new(),
             watcher: None,
             shape,
         })
@@ -182,6 +192,9 @@ impl Collector {
             Report::Member(part) => self.member(part),
             Report::MemberDone(totals) => self.groups[totals.group].merge(&totals),
             Report::Second(sample) => self.sample(*sample),
+            Report::FailureName { failure, name } => {
+                self.failure_names.insert(failure, name);
+            }
             Report::Mark { at_ns, text } => self.second(second_of(at_ns)).marks.push(text),
         }
         while self.front_is_complete() {
@@ -282,7 +295,7 @@ impl Collector {
         if self.is_judged(second.second) {
             self.judge.send_delays(second.second, &second.with_room);
         }
-        let line = line_of(&self.shape, second);
+        let line = line_of(&self.shape, &self.failure_names, second);
         if let Some(watcher) = &mut self.watcher {
             watcher(&line);
         }

@@ -9,12 +9,15 @@
 //!              refused                                                  of the failed ones, those oversized on purpose and refused
 //!                                                                       for their size; left out when 0
 //!              queue_full                                               some of them waited for room in the client's queue
+//!              errors                                                   failed in this second, by the error's name; left out when empty
 //!              during { sent acknowledged failed bytes key_bytes }       in this second, whenever they were due
 //!              response service send_delay                              histograms of the events that came due in this second;
 //!                                                                       response and send_delay are null outside the open model
 //! events     by name: acknowledged failed refused unresolved, during { acknowledged bytes key_bytes }, response
 //! consume    by group: end_to_end, negative (of the events that came due in this second),
-//!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled)
+//!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled),
+//!              duplicated, reordered (found in this second; left out when 0)
+//! watched    groups of the user's, by name: lag_records, lag_us as the second ended; left out when there are none
 //! partitions by topic, for each partition [records, bytes] acknowledged in this second
 //! client     what the clients told (`ClientFigures`), or null
 //! generator  what we used (`GeneratorSecond`), or null
@@ -44,6 +47,8 @@ pub struct WindowLine {
     pub flows: BTreeMap<String, FlowLine>,
     pub events: BTreeMap<String, EventLine>,
     pub consume: BTreeMap<String, GroupLine>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub watched: BTreeMap<String, WatchedLine>,
     pub partitions: BTreeMap<String, Vec<(u64, u64)>>,
     pub client: Option<ClientFigures>,
     pub generator: Option<GeneratorSecond>,
@@ -69,6 +74,8 @@ pub struct FlowLine {
     pub refused: u64,
     pub unresolved: u64,
     pub queue_full: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u64>,
     pub during: FlowDuring,
     pub response: Option<WindowHistogram>,
     pub service: WindowHistogram,
@@ -146,6 +153,19 @@ pub struct GroupLine {
     pub during: GroupDuring,
     pub lag_records: Option<u64>,
     pub lag_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub duplicated: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reordered: u64,
+}
+
+/// How far a group of the user's was behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the module's page says what the fields are")]
+pub struct WatchedLine {
+    pub lag_records: u64,
+    pub lag_us: u64,
 }
 
 /// What a group received in the second.

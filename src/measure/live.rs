@@ -45,7 +45,6 @@ struct MemberCell {
     group: usize,
     records: AtomicU64,
     lag_records: AtomicU64,
-    lag_ns: AtomicU64,
 }
 
 /// Response times of the last seconds, by the second in which they were told.
@@ -120,7 +119,7 @@ pub struct GroupLag {
     pub records: u64,
     /// Log end − position, summed over its members' partitions.
     pub lag_records: u64,
-    /// The longest of its members' lags in time, in nanoseconds.
+    /// The same in time ([`LagClock`](super::lag::LagClock)), in nanoseconds; whoever samples it fills it in.
     pub lag_ns: u64,
 }
 
@@ -213,7 +212,6 @@ impl Live {
         {
             lag.records += cell.records.load(Ordering::Relaxed);
             lag.lag_records += cell.lag_records.load(Ordering::Relaxed);
-            lag.lag_ns = lag.lag_ns.max(cell.lag_ns.load(Ordering::Relaxed));
         }
         lag
     }
@@ -247,12 +245,10 @@ impl LiveProducer {
 }
 
 impl LiveMember {
-    /// Tells how many records this member received so far, how many are between its positions and the ends of its logs, and
-    /// how old the oldest of those is.
-    pub fn tell(&self, records: u64, lag_records: u64, lag_ns: u64) {
+    /// Tells how many records this member received so far, and how many are between its positions and the ends of its logs.
+    pub fn tell(&self, records: u64, lag_records: u64) {
         self.cell.records.store(records, Ordering::Relaxed);
         self.cell.lag_records.store(lag_records, Ordering::Relaxed);
-        self.cell.lag_ns.store(lag_ns, Ordering::Relaxed);
     }
 }
 
@@ -351,17 +347,17 @@ mod tests {
     }
 
     #[test]
-    fn lag_is_summed_in_records_and_the_longest_in_time() {
+    fn lag_is_summed_over_members() {
         let live = live();
         let (a, b) = (live.member(0), live.member(0));
-        a.tell(5, 100, 7);
-        b.tell(6, 50, 9);
+        a.tell(5, 100);
+        b.tell(6, 50);
         assert_eq!(
             live.lag(0),
             GroupLag {
                 records: 11,
                 lag_records: 150,
-                lag_ns: 9
+                lag_ns: 0
             }
         );
     }

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod account;
+pub mod action;
 pub mod client_stats;
 pub mod codec;
 pub mod collect;
@@ -15,6 +16,7 @@ pub mod consumer_recorder;
 pub mod folder;
 pub mod health;
 pub mod histogram;
+pub mod lag;
 pub mod ledger;
 pub mod line;
 pub mod live;

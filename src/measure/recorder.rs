@@ -167,7 +167,9 @@ impl Recorder {
         let place = usize::from(self.event_places[usize::from(event)]);
         self.phase(due_ns).events[place].failed += 1;
         self.due.at(second_of(due_ns)).events[place].failed += 1;
-        self.during.at(second_of(at_ns)).failed += 1;
+        let during = self.during.at(second_of(at_ns));
+        during.failed += 1;
+        *during.errors.entry(failure).or_default() += 1;
         *self.errors.entry(failure).or_default() += 1;
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::action::{ActionResult, WatchedResult};
 use super::line::is_zero;
 use super::machine::Machine;
 use super::shape::Model;
@@ -51,8 +52,11 @@ pub struct RunFile {
     pub consume: BTreeMap<String, GroupResult>,
     /// By topic, acknowledged records of each partition.
     pub partitions: BTreeMap<String, Vec<PartitionCount>>,
-    /// What was done to the cluster meanwhile.
-    pub actions: Vec<serde_json::Value>,
+    /// What was done meanwhile.
+    pub actions: Vec<ActionResult>,
+    /// The user's own consumer groups that were watched; left out when there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub watched: BTreeMap<String, WatchedResult>,
     /// How we fared ourselves.
     pub generator: Generator,
 }
@@ -158,6 +162,12 @@ pub struct SloResult {
     /// The quantile of a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantile: Option<f64>,
+    /// What recovery and time above compare that quantile with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above_us: Option<u64>,
+    /// What drain, recovery and time above are counted after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// `warm` or `all`.
     pub from: String,
     /// Of a time.

@@ -1,16 +1,19 @@
 //! A second of the run, all threads together, and its line in `windows.jsonl`.
 
+use std::collections::BTreeMap;
+
 use super::client_stats::ClientFigures;
 use super::consumer_recorder::MemberWindow;
 use super::histogram::WindowHistogram;
 use super::line::{
     EventLine, EventLineDuring, FlowDuring, FlowLine, GeneratorSecond, GroupDuring, GroupLine,
-    WindowLine,
+    WatchedLine, WindowLine,
 };
 use super::live::GroupLag;
 use super::sampler::Observation;
 use super::shape::{RunShape, WINDOW_NS};
 use super::window::{DueWindow, DuringWindow, PartitionCount, add_partitions};
+use crate::target::Failure;
 
 /// What is sampled once a second rather than recorded per event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +26,10 @@ pub struct SecondSample {
     pub client: Option<ClientFigures>,
     /// How far each group was behind, in the order of `RunShape::groups`.
     pub lag: Vec<GroupLag>,
+    /// How many duplicated and reordered records each group found in it.
+    pub found: Vec<(u64, u64)>,
+    /// How far the user's own groups were behind, by name; those the cluster told nothing of are left out.
+    pub watched: BTreeMap<String, WatchedLine>,
 }
 
 /// A second of the run, all threads together.
@@ -47,7 +54,11 @@ pub struct Second {
 }
 
 /// The line of a second.
-pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
+pub(super) fn line_of(
+    shape: &RunShape,
+    failure_names: &BTreeMap<Failure, String>,
+    second: Second,
+) -> WindowLine {
     let mut line = WindowLine {
         at_us: u64::from(second.second) * (WINDOW_NS / 1_000),
         warm: shape.is_warm(second.second),
@@ -68,15 +79,25 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
         add_partitions(&mut partitions, &during.partitions);
         line.flows.insert(
             flow.name.clone(),
-            flow_line(flow.model.has_due(), due, during),
+            FlowLine {
+                errors: errors(failure_names, during),
+                ..flow_line(flow.model.has_due(), due, during)
+            },
         );
     }
     for (group, (name, window)) in shape.groups.iter().zip(second.groups).enumerate() {
-        let lag = second
-            .sample
-            .as_ref()
-            .and_then(|sample| sample.lag.get(group));
-        line.consume.insert(name.clone(), group_line(window, lag));
+        let sample = second.sample.as_ref();
+        let lag = sample.and_then(|sample| sample.lag.get(group));
+        let found = sample.and_then(|sample| sample.found.get(group));
+        let (duplicated, reordered) = found.copied().unwrap_or_default();
+        line.consume.insert(
+            name.clone(),
+            GroupLine {
+                duplicated,
+                reordered,
+                ..group_line(window, lag)
+            },
+        );
     }
     for (topic, start) in shape.topics.iter().zip(shape.partition_starts().0) {
         let counts = (start..start + topic.partitions as usize).map(|index| {
@@ -90,8 +111,20 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
         .sample
         .as_ref()
         .map(|sample| GeneratorSecond::of(&sample.used));
-    line.client = second.sample.and_then(|sample| sample.client);
+    if let Some(sample) = second.sample {
+        line.client = sample.client;
+        line.watched = sample.watched;
+    }
     line
+}
+
+/// What failed in a second, by name.
+fn errors(names: &BTreeMap<Failure, String>, during: &DuringWindow) -> BTreeMap<String, u64> {
+    let name = |failure: &Failure| {
+        let known = names.get(failure).cloned();
+        known.unwrap_or_else(|| format!("{failure:?}"))
+    };
+    during.errors.iter().map(|(f, n)| (name(f), *n)).collect()
 }
 
 fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine {
@@ -106,6 +139,7 @@ fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine 
         refused: due.refused(),
         unresolved: account.unresolved,
         queue_full: due.queue_full,
+        errors: BTreeMap::new(),
         during: FlowDuring {
             sent: during.sent,
             acknowledged: all.acknowledged,
@@ -153,5 +187,6 @@ fn group_line(window: MemberWindow, lag: Option<&GroupLag>) -> GroupLine {
         },
         lag_records: lag.map(|lag| lag.lag_records),
         lag_us: lag.map(|lag| lag.lag_ns / 1_000),
+        ..GroupLine::default()
     }
 }

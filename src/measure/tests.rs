@@ -139,6 +139,7 @@ fn sample(second: u32) -> Report {
             lag_records: u64::from(second) * 10,
             ..GroupLag::default()
         }],
+        ..SecondSample::default()
     }))
 }
 
@@ -253,6 +254,7 @@ fn run_file(collected: &Collected) -> RunFile {
         .into(),
         partitions: collected.partitions(&shape),
         actions: vec![],
+        watched: BTreeMap::new(),
         generator: collected.generator(&flows),
         flows,
     }

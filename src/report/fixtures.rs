@@ -189,6 +189,7 @@ pub(super) fn good() -> RunFile {
         consume: [("analytics".to_owned(), group(11_111_000))].into(),
         partitions: BTreeMap::new(),
         actions: vec![],
+        watched: BTreeMap::new(),
         generator: Generator {
             cpu_cores: 0.412,
             send_delay_p99_us: Some(388),
@@ -582,6 +583,7 @@ fn window(run: &RunFile, at: u64, window_us: u64) -> WindowLine {
         flows: flows.collect(),
         events: [("page_view".to_owned(), event)].into(),
         consume: groups.collect(),
+        watched: BTreeMap::new(),
         partitions: [("page_views".to_owned(), vec![(3, 300), (4, 400)])].into(),
         client: Some(client()),
         generator: Some(GeneratorSecond {

@@ -61,6 +61,7 @@ fn from_windows(data: &RunData) -> RunFile {
         consume: BTreeMap::new(),
         partitions: BTreeMap::new(),
         actions: Vec::new(),
+        watched: BTreeMap::new(),
         generator: Generator::default(),
     }
 }

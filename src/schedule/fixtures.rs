@@ -51,6 +51,8 @@ pub fn scenario(arrivals: impl std::borrow::Borrow<Arrivals>, mean: f64) -> Scen
         }],
         client: Vec::new(),
         consumers: Vec::new(),
+        actions: vec![],
+        watched: vec![],
         slos: Vec::new(),
         abort: Abort::default(),
     }

@@ -70,6 +70,13 @@ pub trait Target: Send + Sync {
 
     /// Where every log that the scenario writes to begins and ends now.
     fn logs(&self) -> Result<Vec<LogOffsets>, TargetError>;
+
+    /// Where a consumer group of the user's stands, in each partition it has committed an offset of; `None`: the target has no such
+    /// group.
+    fn committed(&self, group: &str) -> Result<Option<Vec<Committed>>, TargetError> {
+        let _ = group;
+        Ok(None)
+    }
 }
 
 /// Where a partition's log begins and ends.
@@ -83,6 +90,19 @@ pub struct LogOffsets {
     pub start: i64,
     /// Offset that the next record will get.
     pub end: i64,
+}
+
+/// How far a consumer group has committed a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The topic's name on the cluster.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset it would read next.
+    pub position: i64,
+    /// Offset that the next record will get; `None`: nobody could tell, as while the partition changes its leader.
+    pub end: Option<i64>,
 }
 
 /// Why a target can't be used.
@@ -170,6 +190,10 @@ pub trait Consumer {
     /// Where the logs of this member's partitions end and begin, as the client last saw: (topic, partition, log start, log end).
     /// Unknown ones are left out.
     fn watermarks(&mut self) -> Vec<(u16, u32, i64, i64)>;
+
+    /// Stops fetching, or goes on where it stopped. A paused member goes on serving its group, and what it is assigned meanwhile is
+    /// paused too.
+    fn pause(&mut self, paused: bool);
 
     /// An error after which this member can read nothing more.
     fn fatal(&self) -> Option<String> {

@@ -135,6 +135,8 @@ fn scenario(events: Vec<Event>) -> Scenario {
         events,
         client: Vec::new(),
         consumers: Vec::new(),
+        actions: vec![],
+        watched: vec![],
         slos: Vec::new(),
         abort: Abort::default(),
     }

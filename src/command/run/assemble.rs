@@ -57,7 +57,8 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
         events: ran.collected.events(&shape),
         consume: groups(prepared, ran),
         partitions: ran.collected.partitions(&shape),
-        actions: Vec::new(),
+        actions: ran.actions.clone(),
+        watched: ran.watched.clone(),
         generator: ran.collected.generator(&flows),
         flows,
     };
@@ -152,7 +153,7 @@ fn stopped_of(stopped: &Stopped, prepared: &Prepared, ran: &Ran) -> Option<verdi
             of_s: prepared.scenario.time.run_ns() / NS_PER_S,
         }),
         Stopped::Aborted(reason) => Some(verdict::Stopped::Aborted(reason.clone())),
-        Stopped::Unrecorded => None,
+        Stopped::Unrecorded | Stopped::ActionFailed(_) => None,
     }
 }
 

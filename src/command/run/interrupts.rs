@@ -32,6 +32,7 @@ impl Interrupts {
             if !committed {
                 eprintln!("error: {}", RunError::Interrupted);
             }
+            handler.control.kill_commands();
             std::process::exit(i32::from(INVALID));
         });
         if let Err(error) = handled {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use crate::clock::{Clock, NS_PER_S, Tick, Virtual};
+use crate::drive::action::Pauses;
 use crate::drive::consumer::{Assignments, ConsumerLoop, ConsumerParts};
 use crate::drive::control::Control;
 use crate::drive::producer::{ProducerLoop, ProducerParts, ProducerReport};
@@ -241,6 +242,7 @@ impl Rig {
                 run_tag: RUN_TAG,
                 work_ns: scenario.consumers[0].work.as_nanos() as u64,
                 assignments: Assignments::new(&[1]),
+                pauses: Pauses::new(1),
                 reports: reports.clone(),
                 news: channel().0,
             },
@@ -306,7 +308,10 @@ fn gather(
             },
             Report::ProducerDone(of) => totals = Some(*of),
             Report::MemberDone(of) => received = Some(*of),
-            Report::Member(_) | Report::Second(_) | Report::Mark { .. } => {}
+            Report::Member(_)
+            | Report::Second(_)
+            | Report::Mark { .. }
+            | Report::FailureName { .. } => {}
         }
     }
     full.sort_unstable();

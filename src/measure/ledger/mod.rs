@@ -214,6 +214,22 @@ impl Ledger {
             .map_or(0, |place| self.groups[group].tracks[place].position())
     }
 
+    /// Where the group stands: (topic, partition, position, end of what was acknowledged), over its topics.
+    pub fn stands(&self, group: usize) -> Vec<(u16, u32, i64, i64)> {
+        self.places_of(group)
+            .map(|(topic, partition, place)| {
+                let reached = self.reached(group, place);
+                (topic, partition, reached, self.logs[place].end())
+            })
+            .collect()
+    }
+
+    /// How many duplicated and reordered records the group has found so far.
+    pub fn found(&self, group: usize) -> (u64, u64) {
+        let of = &self.groups[group];
+        (of.duplicated.load(Relaxed), of.reordered.load(Relaxed))
+    }
+
     /// How many records lie between the group's positions and the acknowledged ends of its partitions. Of what the log's start
     /// has passed, only what [`Ledger::note_log_start`] told is left out.
     pub fn lag(&self, group: usize) -> u64 {

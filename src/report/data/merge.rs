@@ -128,6 +128,9 @@ fn flow(into: &mut FlowLine, later: &FlowLine) {
     into.refused += later.refused;
     into.unresolved += later.unresolved;
     into.queue_full |= later.queue_full;
+    for (name, count) in &later.errors {
+        *into.errors.entry(name.clone()).or_default() += count;
+    }
     into.during.sent += later.during.sent;
     into.during.acknowledged += later.during.acknowledged;
     into.during.failed += later.during.failed;

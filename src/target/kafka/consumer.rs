@@ -8,6 +8,7 @@ use std::ffi::{CString, c_void};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rdkafka::bindings as rdsys;
 use rdsys::rd_kafka_resp_err_t as Code;
@@ -355,6 +356,27 @@ impl Consumer for KafkaConsumer {
             }
         }
         all
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.assigned.paused.store(paused, Ordering::Relaxed);
+        let held = self.assigned.lock().clone().unwrap_or_default();
+        let partitions = PartitionList::new();
+        for (index, partition) in held.into_keys() {
+            if let Some(topic) = self.topics.iter().find(|t| t.reads.index == index) {
+                partitions.add(&topic.name, partition as i32, -1);
+            }
+        }
+        // SAFETY: client and list live. What had come in and was not taken is dropped by librdkafka, and fetched again afterwards.
+        let code = unsafe {
+            match paused {
+                true => rdsys::rd_kafka_pause_partitions(self.handle.rk(), partitions.as_ptr()),
+                false => rdsys::rd_kafka_resume_partitions(self.handle.rk(), partitions.as_ptr()),
+            }
+        };
+        if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            tracing::warn!("pausing: {}", failure_name(Failure(code as i32)));
+        }
     }
 
     fn fatal(&self) -> Option<String> {

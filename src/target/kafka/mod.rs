@@ -9,6 +9,7 @@ mod ffi;
 mod handle;
 mod mask;
 mod names;
+mod positions;
 pub mod producer;
 pub mod property;
 mod raw;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rdkafka::bindings as rdsys;
@@ -16,13 +17,17 @@ pub type StartAt = Arc<dyn Fn(u16, u32) -> i64 + Send + Sync>;
 /// The partitions a member holds, as (index of the topic, partition), and where it began to read each; `None` before the first
 /// assignment.
 #[derive(Default)]
-pub(super) struct Assigned(Mutex<Option<Held>>);
+pub(super) struct Assigned {
+    held: Mutex<Option<Held>>,
+    /// Whether the member is paused: what it is assigned is paused then, since librdkafka forgets pauses at each assignment.
+    pub(super) paused: AtomicBool,
+}
 
 pub(super) type Held = BTreeMap<(u16, u32), i64>;
 
 impl Assigned {
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Held>> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.held.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 
@@ -55,6 +60,9 @@ pub(super) fn rebalancer(
                 } else {
                     *held = None;
                     rdsys::rd_kafka_assign(rk, partitions);
+                }
+                if assigned.paused.load(Ordering::Relaxed) {
+                    rdsys::rd_kafka_pause_partitions(rk, partitions);
                 }
                 held.get_or_insert_default().extend(named);
             } else {

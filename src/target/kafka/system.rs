@@ -9,7 +9,7 @@ use super::consumer::{KafkaConsumer, Reads};
 use super::errors::KafkaError;
 use super::producer::{KafkaProducer, ProducerTopic};
 use crate::scenario::{Scenario, StampPlace};
-use crate::target::{Consumer, LogOffsets, Producer, Target, TargetError};
+use crate::target::{Committed, Consumer, LogOffsets, Producer, Target, TargetError};
 
 /// How long a producer may take to learn its topics' partitions.
 const METADATA: Duration = Duration::from_secs(30);
@@ -137,6 +137,10 @@ impl Target for KafkaTarget {
             })
             .collect();
         Ok(Box::new(KafkaConsumer::join(&settings, &topics, position)?))
+    }
+
+    fn committed(&self, group: &str) -> Result<Option<Vec<Committed>>, TargetError> {
+        Ok(self.admin.committed(group)?)
     }
 
     fn logs(&self) -> Result<Vec<LogOffsets>, TargetError> {

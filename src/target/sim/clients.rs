@@ -73,6 +73,7 @@ pub struct SimConsumer {
     reads: Vec<Reads>,
     /// Which of `reads` is to be read first, so that all get their turn.
     turn: usize,
+    paused: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +97,7 @@ impl SimConsumer {
             sim,
             reads,
             turn: 0,
+            paused: false,
         }
     }
 
@@ -139,7 +141,7 @@ impl Consumer for SimConsumer {
         let sim = self.sim.clone();
         let mut cluster = sim.lock();
         let fetched = loop {
-            if cluster.resumes().is_none() {
+            if cluster.resumes().is_none() && !self.paused {
                 let fetched = self.fetch(&cluster, most);
                 if !fetched.is_empty() {
                     break fetched;
@@ -165,6 +167,10 @@ impl Consumer for SimConsumer {
             receive(incoming, now);
         }
         fetched.len()
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     fn assignment(&self) -> Option<Vec<(u16, u32)>> {
