@@ -254,9 +254,7 @@ impl Running {
 
     /// Waits until the load has run for at least this many windows.
     pub fn wait_for_windows(&self, count: usize) {
-        let path = self.out().join("windows.jsonl");
-        let lines = || fs::read_to_string(&path).map_or(0, |text| text.lines().count());
-        wait_until(&format!("{count} windows"), || lines() >= count);
+        wait_until(&format!("{count} windows"), || self.windows() >= count);
     }
 
     /// Waits until it has said this on standard error.
@@ -316,7 +314,14 @@ impl Running {
         }
     }
 
-    fn out(&self) -> PathBuf {
+    /// How many windows it has written.
+    pub fn windows(&self) -> usize {
+        let path = self.out().join("windows.jsonl");
+        fs::read_to_string(path).map_or(0, |text| text.lines().count())
+    }
+
+    /// Its run folder.
+    pub fn out(&self) -> PathBuf {
         self.folder.as_ref().unwrap().path().join("out")
     }
 }

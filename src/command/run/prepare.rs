@@ -71,6 +71,12 @@ pub(super) fn prepare(
     if args.target == Some(TargetKind::Null) {
         leave_groups_out(&mut scenario, &mut warnings);
     }
+    if !is_elsewhere(args)? && !scenario.watched.is_empty() {
+        let names = std::mem::take(&mut scenario.watched).join(", ");
+        warnings.push(format!(
+            "[watch]: there are no groups of yours without a cluster of yours; left out ({names})"
+        ));
+    }
     let scenario = Arc::new(scenario);
     let run_id = match &args.run_id {
         Some(id) => id.clone(),
@@ -129,6 +135,11 @@ impl Prepared {
             std::mem::forget(cluster.admin);
         }
     }
+}
+
+/// Whether the load goes to a cluster of the user's.
+fn is_elsewhere(args: &RunArgs) -> Result<bool> {
+    Ok(args.target.is_none() && client_options(&args.cluster)?.bootstrap().is_some())
 }
 
 /// Without a cluster there is nothing to read back.
@@ -325,8 +336,22 @@ impl Draft<'_> {
         self.interrupts.commit();
         let ready = admin.prepare_topics(&wanted, self.args.allow_existing)?;
         warnings.extend(ready.warnings.iter().cloned());
+        warnings.extend(self.unknown_groups(&admin)?);
         let info = self.info("kafka", &admin.cluster().brokers, &ready, client);
         Ok(self.reached(options, admin, info, ready.created, None))
+    }
+
+    /// Groups to watch that are not there yet.
+    fn unknown_groups(&self, admin: &Admin) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        for group in &self.scenario.watched {
+            if !admin.groups(group)?.contains(group) {
+                warnings.push(format!(
+                    "[watch]: there is no group {group} on this cluster; its lag is recorded from when there is"
+                ));
+            }
+        }
+        Ok(warnings)
     }
 
     fn reached(

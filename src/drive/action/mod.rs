@@ -213,6 +213,8 @@ impl Stagehand {
                 Step::Running(running, now)
             }
             Err(error) => {
+                // Best effort: an empty file says nothing.
+                let _ = fs::remove_file(&log);
                 let program = run.command.first().map_or("", String::as_str);
                 let reason = format!(
                     "{program} could not be started: {error}; give its path from the directory that highwater was started in, or see PATH"

@@ -1,0 +1,215 @@
+//! Brokers that go and come back under load.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::support::Cluster;
+use crate::support::run::{Done, Highwater};
+use crate::{action, seconds};
+
+/// Load on topics that survive a broker, and what is done meanwhile.
+fn load(span_s: u32, replication: u32, actions: &str) -> String {
+    let replicas = match replication {
+        1 => "replication = 1".to_owned(),
+        n => format!("replication = {n}\nconfig = {{ min.insync.replicas = 2 }}"),
+    };
+    format!(
+        r#"
+name = "brokers"
+seed = 5
+[time]
+span     = "{span_s}s"
+settle   = "60s"
+catch_up = "60s"
+[topic.orders]
+partitions = 6
+{replicas}
+[event.order]
+topic = "orders"
+value = {{ bytes = "300B", compressible = 2 }}
+[flow.orders]
+event    = "order"
+arrivals = "even"
+mean     = "1k/s"
+[consume.readers]
+topics  = ["orders"]
+members = 2
+[[slo]]
+metric   = "response"
+quantile = 0.99
+below    = "1s"
+from     = "all"
+{actions}
+"#
+    )
+}
+
+/// A command of `ci/kafka` on this cluster, as an action.
+fn does(cluster: &Cluster, name: &str, when: &str, words: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/ci/kafka").to_owned();
+    let dir = cluster.dir().display().to_string();
+    let (command, rest) = words.split_first().unwrap();
+    let mut all = vec![script, (*command).to_owned()];
+    all.extend(rest.iter().map(|word| (*word).to_owned()));
+    all.extend(["--dir".to_owned(), dir]);
+    format!("[[action]]\nname = \"{name}\"\n{when}\nrun = {all:?}\n")
+}
+
+/// Nothing lost, everything accounted for, the cluster blamed and not the run: it is not invalid but for the machine's own weakness.
+fn assert_survived(done: &Done, planned: u64) -> String {
+    let told = format!("{}\n{}", done.stdout, done.stderr);
+    assert!(!done.json.is_null(), "{told}");
+    done.assert_closed();
+    let account = &done.json["flows"]["orders"]["account"];
+    assert_eq!(account["planned"], planned, "{told}");
+    let group = &done.json["consume"]["readers"];
+    for nothing in ["missing", "corrupt", "reordered", "unread"] {
+        assert_eq!(group[nothing], 0, "{nothing}\n{told}");
+    }
+    // What was not answered is told.
+    if account["unresolved"] != 0 {
+        assert!(done.reasons().contains(&"unresolved".to_owned()), "{told}");
+    }
+    // Errors have names, and the failed ones add up to them.
+    let errors: HashMap<String, u64> =
+        serde_json::from_value(done.json["flows"]["orders"]["errors"].clone()).unwrap();
+    assert_eq!(errors.values().sum::<u64>(), account["failed"], "{told}");
+    let in_windows: u64 = done
+        .windows
+        .iter()
+        .filter_map(|window| window["flows"]["orders"]["errors"].as_object())
+        .flat_map(|errors| errors.values())
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(in_windows, account["failed"], "{told}");
+    let kinds = done.reasons();
+    let weighs = |kind: &&String| {
+        let ours = ["generator", "slo", "unresolved"].contains(&kind.as_str());
+        !ours
+    };
+    assert_eq!(kinds.iter().find(weighs), None, "{told}");
+    if !kinds.contains(&"generator".to_owned()) {
+        assert_ne!(done.json["verdict"], "invalid", "{told}");
+    }
+    told
+}
+
+/// A rolling restart, a kill and a pause, on one cluster of three, one after the other: what each costs is told by itself.
+#[test]
+fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
+    let cluster = Cluster::start(3);
+    let restart =
+        |id: &str, when: &str| does(&cluster, &format!("restart {id}"), when, &["restart", id]);
+    let actions = [
+        restart("1", "at = \"+6s\""),
+        restart("2", "after = \"restart 1\"\nat = \"+4s\""),
+        restart("3", "after = \"restart 2\"\nat = \"+4s\""),
+        does(
+            &cluster,
+            "kill",
+            "after = \"restart 3\"\nat = \"+4s\"",
+            &["kill", "2"],
+        ),
+        does(
+            &cluster,
+            "start",
+            "after = \"kill\"\nat = \"+2s\"",
+            &["start", "2"],
+        ),
+        does(
+            &cluster,
+            "freeze",
+            "after = \"start\"\nat = \"+4s\"",
+            &["pause", "3"],
+        ),
+        does(
+            &cluster,
+            "thaw",
+            "after = \"freeze\"\nat = \"+5s\"",
+            &["resume", "3"],
+        ),
+    ]
+    .concat();
+    let span_s = 110;
+    let done = Highwater::new(&load(span_s, 3, &actions))
+        .bootstrap(cluster.bootstrap())
+        .spawn()
+        .wait();
+    let told = assert_survived(&done, u64::from(span_s) * 1_000);
+    for name in [
+        "restart 1",
+        "restart 2",
+        "restart 3",
+        "kill",
+        "start",
+        "freeze",
+        "thaw",
+    ] {
+        let action = action(&done, name);
+        assert_eq!(action["outcome"], "done", "{name}\n{told}");
+        let cost = &action["cost"];
+        assert!(cost["response_max_us"].is_u64(), "{name}: {cost}");
+        assert!(
+            cost["recovery_us"].is_u64(),
+            "{name} was not got over: {cost}\n{told}"
+        );
+    }
+    // Frozen for 5 s: who was waiting for broker 3 waited for that long, or until another took its place.
+    let frozen = &action(&done, "freeze")["cost"];
+    assert!(seconds(frozen, "response_max_us") > 1.0, "{frozen}\n{told}");
+    assert!(
+        frozen["slos"][0]["events"].as_u64() > Some(0),
+        "{frozen}\n{told}"
+    );
+}
+
+/// The only broker goes and comes back: nothing is answered meanwhile, and all of it afterwards.
+#[test]
+fn a_whole_cluster_restarts() {
+    let cluster = Cluster::start(1);
+    let restart = does(&cluster, "restart", "at = \"+5s\"", &["restart", "1"]);
+    let slos = r#"
+[[slo]]
+metric   = "recovery"
+flow     = "orders"
+quantile = 0.99
+limit    = "1s"
+below    = "30s"
+after    = "restart"
+[[slo]]
+metric   = "time_above"
+flow     = "orders"
+quantile = 0.99
+limit    = "1s"
+below    = "60s"
+from     = "all"
+"#;
+    let span_s = 40;
+    let done = Highwater::new(&load(span_s, 1, &(restart + slos)))
+        .bootstrap(cluster.bootstrap())
+        .spawn()
+        .wait();
+    let told = assert_survived(&done, u64::from(span_s) * 1_000);
+    let restart = action(&done, "restart");
+    let took = seconds(restart, "ended_us") - seconds(restart, "began_us");
+    let cost = &restart["cost"];
+    // Whoever was due as it went waited until it was back, but for the second it takes to stop.
+    assert!(
+        seconds(cost, "response_max_us") > took - 4.0,
+        "{took} s: {cost}\n{told}"
+    );
+    assert!(cost["backlog_max"].as_u64() > Some(1_000), "{cost}\n{told}");
+    assert!(cost["drain_us"].is_u64(), "{cost}\n{told}");
+    let slo = |metric: &str| {
+        let slos = done.json["slos"].as_array().unwrap();
+        slos.iter().find(|slo| slo["metric"] == metric).unwrap()
+    };
+    assert_eq!(slo("recovery")["held"], true, "{told}");
+    let above = seconds(slo("time_above"), "measured_us");
+    let of_action = cost["slos"][0]["seconds"].as_u64().unwrap();
+    assert!(
+        above >= 1.0 && above as u64 == of_action,
+        "{above} s, {of_action}\n{told}"
+    );
+}
