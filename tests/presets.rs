@@ -26,6 +26,8 @@ const LAPTOP: &[(&str, f64, Option<u64>)] = &[
     ("flash-drop", 30.0, None),
     ("grocer", 3.0, None),
     ("email-campaign", 120.0, None),
+    ("rolling-upgrade", 1.0, None),
+    ("outage-backlog", 1.0, None),
     ("ci-gate", 1.0, None),
 ];
 

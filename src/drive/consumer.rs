@@ -18,6 +18,8 @@ use crate::traffic::stamp::{self, Checked};
 const MOST: usize = 4096;
 /// Longest stretch of think time owed by one turn: the group's own business is served in between.
 const THINK_NS: u64 = 5_000_000;
+/// Records that come within this time of being asked for had queued.
+const AT_ONCE_NS: u64 = 1_000_000;
 /// Longest wait for records.
 const LONGEST_WAIT_NS: u64 = 50_000_000;
 const HOUSEKEEPING_NS: u64 = 200_000_000;
@@ -185,11 +187,18 @@ impl<C: Clock> ConsumerLoop<C> {
             receiver.receive(incoming, at);
         });
         self.records += count as u64;
-        // Records queue for the member when it is busy; an idle member owes nothing for the past.
-        self.free_at = self
-            .free_at
-            .max(received_at)
-            .plus_ns(work_ns * count as u64);
+        // An idle member owes nothing for the past. Records that were there at once had queued while it was busy: it is free for them since
+        // it was free, however late the machine let this thread wake up.
+        let was_idle = count == 0 || received_at.since(now) > AT_ONCE_NS;
+        if was_idle {
+            let idle_until = if count == 0 {
+                self.clock.now()
+            } else {
+                received_at
+            };
+            self.free_at = self.free_at.max(idle_until);
+        }
+        self.free_at = self.free_at.plus_ns(work_ns * count as u64);
         if !self.fatal
             && let Some(reason) = self.parts.client.fatal()
         {

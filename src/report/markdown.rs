@@ -10,6 +10,7 @@ use crate::capacity::verdict::Weight;
 use crate::measure::run::{RunFile, SloResult};
 use crate::measure::units;
 
+use super::actions::{ActionWords, HEADINGS, notes, watched};
 use super::data::{RunData, name_of};
 use super::over_time::OverTime;
 use super::unfinished::judged;
@@ -40,6 +41,7 @@ fn single(data: &RunData) -> String {
     slos(&run, &mut page);
     flows(&run, &mut page);
     bars(&run, &over_time, &mut page);
+    actions(&run, &mut page);
     groups(&run, &mut page);
     trust(&run, &over_time, data.run.is_some(), &mut page);
     setup(&run, &mut page);
@@ -247,6 +249,50 @@ fn groups(run: &RunFile, page: &mut Page) {
         "lag max:",
     ];
     page.details("Consumer groups", |page| page.table(&head, &rows));
+}
+
+/// What was done while the load ran, what it cost, and how far the user's own groups were behind.
+fn actions(run: &RunFile, page: &mut Page) {
+    if !run.actions.is_empty() {
+        let rows: Vec<Vec<String>> = run
+            .actions
+            .iter()
+            .map(|action| {
+                let cells = ActionWords::of(action).cells();
+                let texts = cells.iter().enumerate();
+                texts
+                    .map(|(i, text)| if i == 0 { name(text) } else { prose(text) })
+                    .collect()
+            })
+            .collect();
+        page.table(&HEADINGS, &rows);
+        let told: Vec<String> = run
+            .actions
+            .iter()
+            .take(ROWS)
+            .filter(|action| !notes(action).is_empty())
+            .map(|action| {
+                format!(
+                    "- {}: {}",
+                    name(&action.name),
+                    prose(&notes(action).join(", "))
+                )
+            })
+            .collect();
+        if !told.is_empty() {
+            page.block(&told.join("\n"));
+        }
+    }
+    let rows: Vec<Vec<String>> = watched(run)
+        .into_iter()
+        .map(|[group, most, longest, end]| vec![name(&group), most, longest, end])
+        .collect();
+    if !rows.is_empty() {
+        page.table(
+            &["group of yours", "lag at most:", "in time:", "at the end:"],
+            &rows,
+        );
+    }
 }
 
 /// How far the numbers can be trusted.

@@ -2,6 +2,7 @@
 //!
 //! The verdict and its reason come first, then the limits, then what was measured, then how far it can be trusted.
 
+mod actions;
 mod comparison;
 mod limits;
 mod measured;
@@ -18,6 +19,7 @@ use super::table::{cut, wrap, wrap_items};
 use super::term::Paint;
 use super::unfinished::judged;
 use super::words;
+use actions::{actions, watched_groups};
 use limits::limits;
 use measured::{flows, groups};
 use over_time::over_time;
@@ -72,6 +74,8 @@ pub fn summary(run: &RunFile, context: &Context<'_>, paint: Paint) -> String {
         limits(run, paint),
         flows(run, paint),
         groups(run, paint),
+        actions(run, paint),
+        watched_groups(run, paint),
         over_time(run, context, paint),
         trust(run, context, paint),
     ];

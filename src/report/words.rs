@@ -170,10 +170,7 @@ impl SloWords {
     pub fn of(slo: &SloResult) -> SloWords {
         let (limit, measured, ratio) = figures(slo);
         SloWords {
-            what: match slo.quantile {
-                Some(q) => format!("{} {}", slo.metric, units::quantile(q)),
-                None => slo.metric.clone(),
-            },
+            what: what(slo),
             whom: [&slo.flow, &slo.event, &slo.consume]
                 .into_iter()
                 .flatten()
@@ -204,6 +201,21 @@ impl SloWords {
     pub fn percent(&self) -> Option<String> {
         Some(format!("{} %", (self.ratio? * 100.0).round()))
     }
+}
+
+/// Metric and quantile, and what they are compared with or counted after.
+fn what(slo: &SloResult) -> String {
+    let mut what = slo.metric.clone();
+    if let Some(q) = slo.quantile {
+        what.push_str(&format!(" {}", units::quantile(q)));
+    }
+    if let Some(us) = slo.above_us {
+        what.push_str(&format!(" < {}", units::time_us(us)));
+    }
+    if let Some(after) = &slo.after {
+        what.push_str(&format!(" after {after}"));
+    }
+    what
 }
 
 /// A limit of zero that held.

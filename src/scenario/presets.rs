@@ -31,6 +31,8 @@ pub const PRESETS: &[Preset] = presets![
     "flash-drop",
     "grocer",
     "email-campaign",
+    "rolling-upgrade",
+    "outage-backlog",
     "ci-gate",
 ];
 

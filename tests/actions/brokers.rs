@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use highwater::clock::{Clock, Monotonic, NS_PER_S};
+
 use serde_json::Value;
 
 use crate::support::Cluster;
@@ -95,20 +97,28 @@ fn assert_survived(done: &Done, planned: u64) -> String {
     told
 }
 
+/// How long one of Kafka's tools takes, in seconds, rounded up: busy machines take their time, and what is done to brokers below does too.
+fn a_tools_time(cluster: &Cluster) -> u32 {
+    let begun = Monotonic.now();
+    cluster.create_topic("pace", 1);
+    (Monotonic.now().since(begun) / NS_PER_S) as u32 + 1
+}
+
 /// A rolling restart, a kill and a pause, on one cluster of three, one after the other: what each costs is told by itself.
 #[test]
 fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
     let cluster = Cluster::start(3);
+    let pace_s = a_tools_time(&cluster);
     let restart =
         |id: &str, when: &str| does(&cluster, &format!("restart {id}"), when, &["restart", id]);
     let actions = [
-        restart("1", "at = \"+6s\""),
-        restart("2", "after = \"restart 1\"\nat = \"+4s\""),
-        restart("3", "after = \"restart 2\"\nat = \"+4s\""),
+        restart("1", "at = \"+5s\""),
+        restart("2", "after = \"restart 1\"\nat = \"+11s\""),
+        restart("3", "after = \"restart 2\"\nat = \"+11s\""),
         does(
             &cluster,
             "kill",
-            "after = \"restart 3\"\nat = \"+4s\"",
+            "after = \"restart 3\"\nat = \"+11s\"",
             &["kill", "2"],
         ),
         does(
@@ -120,7 +130,7 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         does(
             &cluster,
             "freeze",
-            "after = \"start\"\nat = \"+4s\"",
+            "after = \"start\"\nat = \"+11s\"",
             &["pause", "3"],
         ),
         does(
@@ -131,7 +141,8 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         ),
     ]
     .concat();
-    let span_s = 110;
+    // 5 s before, 40 s between them and 12 s after the last; and four times a broker starts, each in three times what a tool takes.
+    let span_s = (60 + 12 * pace_s).min(150);
     let done = Highwater::new(&load(span_s, 3, &actions))
         .bootstrap(cluster.bootstrap())
         .spawn()
@@ -168,6 +179,7 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
 #[test]
 fn a_whole_cluster_restarts() {
     let cluster = Cluster::start(1);
+    let pace_s = a_tools_time(&cluster);
     let restart = does(&cluster, "restart", "at = \"+5s\"", &["restart", "1"]);
     let slos = r#"
 [[slo]]
@@ -185,7 +197,8 @@ limit    = "1s"
 below    = "60s"
 from     = "all"
 "#;
-    let span_s = 40;
+    // 5 s, stopping and starting, and 10 s in which all is well again.
+    let span_s = (22 + 6 * pace_s).min(120);
     let done = Highwater::new(&load(span_s, 1, &(restart + slos)))
         .bootstrap(cluster.bootstrap())
         .spawn()

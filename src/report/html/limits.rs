@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::measure::run::SloResult;
 use crate::measure::units;
-use crate::report::words::{figures, is_quiet};
+use crate::report::words::{SloWords, figures, is_quiet};
 
 use super::Shown;
 use super::number::{name, number};
@@ -63,7 +63,7 @@ fn row(run: &Shown<'_>, index: usize, slo: &SloResult) -> Markup {
         tr {
             td.(if slo.held { "held" } else { "missed" }) { (if slo.held { "held" } else { "MISSED" }) }
             @if run.beside { td { (run.chip()) } }
-            td.line { (name(&slo.metric)) @if let Some(q) = slo.quantile { " " (units::quantile(q)) } }
+            td.line { (name(&SloWords::of(slo).what)) }
             td.name { @if let Some(whom) = whom { (name(whom)) } @else { "all" } }
             td.dim.line { (judged(slo)) }
             td.n { (figure(run, &place, ["limit_us", "limit"], (slo.limit_us, slo.limit), &limit)) }

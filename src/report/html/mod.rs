@@ -4,6 +4,7 @@
 //! run went, from the load to the scenario.
 
 mod account;
+mod actions;
 mod facts;
 mod figure;
 mod head;
@@ -83,6 +84,7 @@ pub fn page(runs: &[RunData]) -> String {
                     (head::head(&shown))
                     (limits::limits(&shown))
                     (facts::facts(&shown))
+                    (actions::actions(&shown))
                     (section("Load", &figures, &[Part::Rate]))
                     (section("Response time", &figures, &[Part::Response]))
                     (marks(&shown))

@@ -243,8 +243,15 @@ impl Admin {
             if Monotonic.now() > deadline {
                 return Err(moving);
             }
+            self.learn_leaders();
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Asks who leads what: librdkafka goes on with the leaders it knows, even when a broker says that they are those of before.
+    pub(super) fn learn_leaders(&self) {
+        // No answer is told by the request that follows.
+        let _ = metadata(&self.handle, true, REQUEST_MS, |_| ());
     }
 
     /// The offsets that `spec` (-2 earliest, -1 latest) stands for. The inner error is one that passes when a new leader is known.
@@ -285,6 +292,9 @@ impl Admin {
                     let error = self.failed(&doing, found.err as i32, "");
                     return match found.err {
                         Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION
+                        | Code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH
+                        | Code::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH
+                        | Code::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE
                         | Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
                         | Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => Ok(Err(error)),
                         _ => Err(error),

@@ -22,6 +22,10 @@ impl Admin {
             return Ok(None);
         }
         let ends = self.ends(&committed)?;
+        if ends.len() < committed.len() {
+            // For the next time.
+            self.learn_leaders();
+        }
         for at in &mut committed {
             at.end = ends.get(&(at.topic.clone(), at.partition)).copied();
         }
