@@ -166,3 +166,218 @@ fn spell(scenario: &Scenario, actions: &[ActionResult], after: After) -> Option<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::capacity::gather::Gatherer;
+    use crate::capacity::slo::questions;
+    use crate::capacity::tests::scenario;
+    use crate::measure::action::Outcome;
+    use crate::measure::histogram::WindowHistogram;
+    use crate::measure::line::{FlowDuring, FlowLine, GroupLine, WindowLine};
+    use crate::scenario::{Action, Deed, Pause, Shape, Slo};
+
+    const MS: u64 = 1_000;
+
+    fn slo(metric: Metric, subject: Subject, below_ms: u64) -> Slo {
+        Slo {
+            metric,
+            subject: Some(subject),
+            quantile: None,
+            limit: Limit::BelowTime(Duration::from_millis(below_ms)),
+            every: None,
+            above: None,
+            after: None,
+            all: true,
+            implied: false,
+        }
+    }
+
+    /// An action from 20 to 25 s of a minute, and limits of all kinds. The response of both flows is 2 ms, and 400 ms from 20 to 31 s;
+    /// `analytics` falls behind by 100 records a second from 20 to 25 s and catches up at 50 a second.
+    fn run() -> (Scenario, Gatherer, Vec<ActionResult>) {
+        let mut scenario = scenario();
+        let pause = Pause {
+            group: 0,
+            lasting: Some(Duration::from_secs(5)),
+            until_lag_records: None,
+        };
+        scenario.actions = vec![Action {
+            name: "outage".to_owned(),
+            at: Duration::from_secs(20),
+            follows: None,
+            deed: Deed::Pause(pause),
+        }];
+        let flow = Subject::Flow(0);
+        let compares = |metric| Slo {
+            quantile: Some(0.99),
+            above: Some(Duration::from_millis(100)),
+            ..slo(metric, flow, 30_000)
+        };
+        scenario.slos = vec![
+            Slo {
+                quantile: Some(0.99),
+                ..slo(Metric::Response, flow, 50)
+            },
+            Slo {
+                after: Some(After::Action(0)),
+                ..compares(Metric::Recovery)
+            },
+            compares(Metric::TimeAbove),
+            Slo {
+                after: Some(After::Last),
+                ..slo(Metric::Drain, Subject::Consume(0), 60_000)
+            },
+        ];
+        let mut gatherer = Gatherer::new(&scenario);
+        for second in 0..70 {
+            gatherer.line(&line(second));
+        }
+        let action = ActionResult {
+            name: "outage".to_owned(),
+            began_us: Some(20_000 * MS),
+            ended_us: Some(25_000 * MS),
+            outcome: Outcome::Done,
+            ..ActionResult::default()
+        };
+        (scenario, gatherer, vec![action])
+    }
+
+    fn line(second: u64) -> WindowLine {
+        let slow = (20..31).contains(&second);
+        let mut times = WindowHistogram::new();
+        times.record_many(if slow { 400 * MS } else { 2 * MS }, 10);
+        let flow = FlowLine {
+            planned: 10,
+            sent: 10,
+            acknowledged: 10,
+            during: FlowDuring {
+                acknowledged: 10,
+                ..FlowDuring::default()
+            },
+            errors: if second == 22 {
+                [("REQUEST_TIMED_OUT".to_owned(), 3)].into()
+            } else {
+                Default::default()
+            },
+            response: Some(times),
+            ..FlowLine::default()
+        };
+        let behind = match second + 1 {
+            ..=20 => 0,
+            end @ 21..=25 => (end - 20) * 100,
+            end => 500_u64.saturating_sub((end - 25) * 50),
+        };
+        let group = GroupLine {
+            lag_records: Some(behind),
+            lag_us: Some(behind * MS),
+            duplicated: u64::from(second == 26),
+            ..GroupLine::default()
+        };
+        WindowLine {
+            at_us: second * 1_000 * MS,
+            warm: second >= 5,
+            flows: ["shoppers", "robots"]
+                .map(|name| (name.to_owned(), flow.clone()))
+                .into(),
+            consume: [("analytics".to_owned(), group)].into(),
+            ..WindowLine::default()
+        }
+    }
+
+    #[test]
+    fn an_action_costs_what_happened_from_its_beginning() {
+        let (scenario, gatherer, mut actions) = run();
+        fill_in(&scenario, gatherer.course(), &mut actions);
+        let cost = actions[0].cost.clone().expect("it began");
+        assert_eq!((cost.from_us, cost.to_us), (20_000 * MS, 60_000 * MS));
+        let slo = &cost.slos[0];
+        assert_eq!(
+            (slo.metric.as_str(), slo.seconds, slo.events),
+            ("response", 11, Some(110))
+        );
+        assert_eq!(cost.errors, [("REQUEST_TIMED_OUT".to_owned(), 6)].into());
+        assert_eq!((cost.lag_records_max, cost.lag_us_max), (500, 500 * MS));
+        assert_eq!((cost.duplicated, cost.unanswered), (1, 0));
+        // Two digits: 400 ms lie in a bucket that ends just above.
+        assert!(
+            cost.response_max_us
+                .is_some_and(|us| (400 * MS..410 * MS).contains(&us))
+        );
+        // Good from 31 s on; caught up at 35 s.
+        assert_eq!(
+            (cost.recovery_us, cost.drain_us),
+            (Some(6_000 * MS), Some(10_000 * MS))
+        );
+    }
+
+    #[test]
+    fn limits_after_an_action_are_answered() {
+        let (scenario, gatherer, actions) = run();
+        let asked = questions(&scenario);
+        let answer = |index: usize| figure(&scenario, gatherer.course(), &actions, &asked[index]);
+        assert_eq!(answer(1), Figure::Time(6_000 * MS));
+        assert_eq!(answer(2), Figure::Time(11_000 * MS));
+        assert_eq!(answer(3), Figure::Time(10_000 * MS));
+    }
+
+    #[test]
+    fn what_did_not_take_place_has_no_answer() {
+        let (scenario, gatherer, mut actions) = run();
+        actions[0].ended_us = None;
+        let asked = questions(&scenario);
+        let answer = |index: usize| figure(&scenario, gatherer.course(), &actions, &asked[index]);
+        assert_eq!((answer(1), answer(3)), (Figure::Nothing, Figure::Nothing));
+        assert_eq!(answer(2), Figure::Time(11_000 * MS));
+    }
+
+    #[test]
+    fn actions_share_their_cost_only_when_they_begin_together() {
+        let (scenario, gatherer, mut actions) = run();
+        let at = |us: u64| ActionResult {
+            began_us: Some(us),
+            ended_us: Some(us),
+            ..ActionResult::default()
+        };
+        actions.push(at(20_400 * MS));
+        actions.push(at(28_000 * MS));
+        fill_in(&scenario, gatherer.course(), &mut actions);
+        let spans: Vec<(u64, u64)> = actions
+            .iter()
+            .filter_map(|action| action.cost.as_ref())
+            .map(|cost| (cost.from_us / 1_000 / MS, cost.to_us / 1_000 / MS))
+            .collect();
+        assert_eq!(spans, [(20, 28), (20, 28), (28, 60)]);
+    }
+
+    #[test]
+    fn the_later_of_spikes_and_actions_is_the_last() {
+        let (mut scenario, gatherer, actions) = run();
+        scenario.flows[0].spikes = vec![Shape::Flash {
+            at: 10.0,
+            height: 2.0,
+            base: 1.0,
+            attack: 5.0,
+            hold: 18.0,
+            decay: 0.0,
+        }];
+        let question = questions(&scenario)
+            .into_iter()
+            .find(|question| question.after == Some(After::Last))
+            .expect("the drain");
+        // Over at 33 s, with the level before 10 s: back at 35 s.
+        let figure = figure(&scenario, gatherer.course(), &actions, &question);
+        assert_eq!(figure, Figure::Time(2_000 * MS));
+    }
+
+    #[test]
+    fn a_run_without_either_keeps_no_course() {
+        let scenario = scenario();
+        let mut gatherer = Gatherer::new(&scenario);
+        gatherer.line(&line(0));
+        assert!(gatherer.course().seconds().is_empty());
+    }
+}

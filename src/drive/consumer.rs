@@ -97,6 +97,8 @@ pub(super) struct ConsumerLoop<C: Clock> {
     start: Tick,
     /// When the think time owed so far is over: a virtual clock, since a sleep of 200 µs takes 250.
     free_at: Tick,
+    /// Whether the last turn read anything.
+    busy: bool,
     housekeeping: Tick,
     fatal: bool,
     records: u64,
@@ -114,6 +116,7 @@ impl<C: Clock> ConsumerLoop<C> {
             parts,
             start: now,
             free_at: now,
+            busy: false,
             housekeeping: now,
             fatal: false,
             records: 0,
@@ -189,15 +192,15 @@ impl<C: Clock> ConsumerLoop<C> {
         self.records += count as u64;
         // An idle member owes nothing for the past. Records that were there at once had queued while it was busy: it is free for them since
         // it was free, however late the machine let this thread wake up.
-        let was_idle = count == 0 || received_at.since(now) > AT_ONCE_NS;
-        if was_idle {
-            let idle_until = if count == 0 {
-                self.clock.now()
-            } else {
-                received_at
+        let had_queued = self.busy && count > 0 && received_at.since(now) <= AT_ONCE_NS;
+        if !had_queued {
+            let idle_until = match count {
+                0 => self.clock.now(),
+                _ => received_at,
             };
             self.free_at = self.free_at.max(idle_until);
         }
+        self.busy = count > 0;
         self.free_at = self.free_at.plus_ns(work_ns * count as u64);
         if !self.fatal
             && let Some(reason) = self.parts.client.fatal()

@@ -4,7 +4,7 @@
 mod closed;
 mod defects;
 mod journeys;
-mod rig;
+pub(super) mod rig;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
