@@ -89,6 +89,7 @@ fn take_place(
         folder: folder.to_owned(),
         environment: environment(prepared, folder),
         judge: judge_of(scenario),
+        realtime: prepared.realtime,
         watcher: Some(gather(Arc::clone(&gathered))),
     };
     let mut view = LiveView::new(Arc::clone(scenario), progress);

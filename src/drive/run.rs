@@ -60,6 +60,8 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// Judges the generator.
     pub judge: Judge,
+    /// Whether the threads that send may go before those of other programs.
+    pub realtime: bool,
     /// Sees each second as it completes.
     pub watcher: Option<Watcher>,
 }
@@ -96,6 +98,8 @@ pub struct Ran {
     pub watched: BTreeMap<String, WatchedResult>,
     /// Parts of the run that are missing, a clause each.
     pub incomplete: Vec<String>,
+    /// Whether the threads that send were scheduled in real time.
+    pub realtime: bool,
 }
 
 /// Why a load ended before its time.
@@ -168,6 +172,7 @@ pub(super) struct Stage {
     pub(super) reports: Sender<Report>,
     pub(super) producer_news: (Sender<ProducerNews>, Receiver<ProducerNews>),
     pub(super) member_news: (Sender<MemberLost>, Receiver<MemberLost>),
+    realtime: bool,
 }
 
 impl Stage {
@@ -236,6 +241,10 @@ impl Stage {
             reports,
             producer_news: channel(),
             member_news: channel(),
+            // As fast as possible in real time would leave nothing to anybody else on this machine.
+            realtime: job.realtime
+                && scenario.flows.iter().all(|flow| flow.arrivals.has_due())
+                && threads::may_be_in_real_time(),
         })
     }
 
@@ -364,7 +373,10 @@ impl Stage {
                     Some(producer.run(run_ns, settle_ns))
                 };
                 let name = producer_thread(flow, index);
-                self.producers.push(threads::spawn(name, work)?);
+                self.producers.push(match self.realtime {
+                    true => threads::spawn_in_real_time(name, work)?,
+                    false => threads::spawn(name, work)?,
+                });
             }
         }
         Ok(())
@@ -434,6 +446,7 @@ impl Stage {
             actions,
             watched,
             incomplete,
+            realtime: self.realtime,
         }
     }
 }
