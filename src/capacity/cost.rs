@@ -29,7 +29,15 @@ pub fn fill_in(scenario: &Scenario, course: &Course, actions: &mut [ActionResult
             cost.recovery_us = course
                 .all_held()
                 .and_then(|held| within(recovery(&held, spell.ended_us)));
-            cost.drain_us = drained(scenario, course, spell);
+            let paused = action.pause.as_ref();
+            let group = paused.and_then(|name| {
+                let groups = &scenario.consumers;
+                groups.iter().position(|group| group.name == *name)
+            });
+            cost.drain_us = match group {
+                Some(group) => within(drain(&course.level(Subject::Consume(group)), spell)),
+                None => drained(scenario, course, spell),
+            };
         }
         action.cost = Some(cost);
     }

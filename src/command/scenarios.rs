@@ -89,7 +89,7 @@ mod tests {
     fn each_preset_is_a_line() {
         let list = told(None).unwrap();
         assert_eq!(list.lines().count(), PRESETS.len());
-        assert!(list.starts_with("storefront      Does the shop"), "{list}");
+        assert!(list.starts_with("storefront       Does the shop"), "{list}");
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub struct Cost {
     pub reordered: u64,
     /// From its end to the first second from which every SLO holds for 10 s; null: not within the load, or no SLO can say.
     pub recovery_us: Option<u64>,
-    /// From its end until backlog and lag are what they were before; null: not within the load.
+    /// From its end until backlog and lag are what they were before, of a pause the lag of its group; null: not within the load.
     pub drain_us: Option<u64>,
 }
 

@@ -231,8 +231,9 @@ from     = "all"
     assert_eq!(slo("recovery")["held"], true, "{told}");
     let above = seconds(slo("time_above"), "measured_us");
     let of_action = cost["slos"][0]["seconds"].as_u64().unwrap();
+    // That of the action begins with it, that of the SLO with the load.
     assert!(
-        above >= 1.0 && above as u64 == of_action,
+        above >= 1.0 && above as u64 >= of_action && of_action > 0,
         "{above} s, {of_action}\n{told}"
     );
 }

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use highwater::clock::wall_now;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::support::Cluster;
@@ -60,7 +62,7 @@ until = { lag_records = 10_000 }
 [[slo]]
 metric  = "drain"
 consume = "readers"
-below   = "20s"
+below   = "25s"
 after   = "outage"
 [watch]
 groups = ["warehouse", "nobody"]
@@ -70,9 +72,9 @@ groups = ["warehouse", "nobody"]
         .spawn();
     run.wait_for_windows(1);
     kcat_reads(&cluster, 600);
-    let before = run.windows();
+    let before = wall_now();
     let grown = lag_by_kafka(&cluster);
-    let after = run.windows();
+    let after = wall_now();
     let done = run.wait();
     let told = format!("{}\n{}", done.stdout, done.stderr);
     assert_watched(&cluster, &done, (before, grown, after));
@@ -92,7 +94,10 @@ groups = ["warehouse", "nobody"]
         "{told}"
     );
     let drain = seconds(slo, "measured_us");
-    assert!((13.5..16.5).contains(&drain), "{drain} s\n{told}");
+    // Members that waited for a core read less than they could.
+    let starved = done.reasons().iter().any(|kind| kind == "generator");
+    let most = if starved { 22.0 } else { 16.5 };
+    assert!((13.5..most).contains(&drain), "{drain} s\n{told}");
 
     // The other one paused until it was far enough behind: 2 s of load, and what a look at it every 10 ms adds.
     let filled = action(&done, "filled");
@@ -141,15 +146,19 @@ fn lag_by_kafka(cluster: &Cluster) -> (u64, u64) {
 fn assert_watched(
     cluster: &Cluster,
     done: &Done,
-    (before, (grown, partitions), after): (usize, (u64, u64), usize),
+    (before, (grown, partitions), after): (Timestamp, (u64, u64), Timestamp),
 ) {
     let told = format!("{}\n{}", done.stdout, done.stderr);
     let lags = lags(&done.windows, "watched", "warehouse");
     let second = 5_000 * partitions / 6 + 1;
-    // As the tool was started the group was no further behind than it says, and two seconds after it had answered (one that was under
-    // way, one that is sampled) at least that far. Windows are whole only after their second, so `before` lies in the past.
+    // As the tool was started the group was no further behind than it says, and in the second after its answer at least that far.
+    let started: Timestamp = done.json["started"].as_str().unwrap().parse().unwrap();
+    let second_of = |at: Timestamp| (at.as_second() - started.as_second()).max(0) as usize;
     let of = |index: usize| lags.get(index).copied().flatten();
-    let (least, most) = (of(before.saturating_sub(1)), of(after + 2));
+    let (least, most) = (
+        of(second_of(before).saturating_sub(1)),
+        of(second_of(after) + 1),
+    );
     assert!(
         least.is_none_or(|least| least <= grown + second),
         "{least:?}, {grown}\n{told}"
