@@ -69,6 +69,8 @@ fn schedule(arrivals: &Arrivals, mean: f64) -> FlowSchedule {
         flows: vec![flow],
         client: Vec::new(),
         consumers: Vec::new(),
+        actions: vec![],
+        watched: vec![],
         slos: Vec::new(),
         abort: Abort::default(),
     };

@@ -139,7 +139,7 @@ mod tests {
         (1..=70)
             .map(|end| match end {
                 ..=20 => usual(end),
-                ..=30 => (end - 20) * 1_000,
+                21..=30 => (end - 20) * 1_000,
                 _ => (10_000_u64.saturating_sub((end - 30) * 500)).max(usual(end)),
             })
             .collect()
