@@ -23,6 +23,7 @@ struct FlowSums {
     account: Account,
     refused: u64,
     during: FlowDuring,
+    errors: BTreeMap<String, u64>,
     response: u64,
     service: u64,
     send_delay: u64,
@@ -72,6 +73,9 @@ impl WindowSums {
             sums.during.failed += flow.during.failed;
             sums.during.bytes += flow.during.bytes;
             sums.during.key_bytes += flow.during.key_bytes;
+            for (name, n) in &flow.errors {
+                *entry(&mut sums.errors, name) += n;
+            }
             sums.response += flow.response.as_ref().map_or(0, |h| h.count());
             sums.service += flow.service.count();
             sums.send_delay += flow.send_delay.as_ref().map_or(0, |h| h.count());
@@ -214,6 +218,11 @@ impl WindowSums {
                         .err()
                         .map(|b| b.of(format!("flow {name}"))),
                 );
+            }
+            for (kind, n) in &flow.errors {
+                let sum = sums.errors.get(kind).copied().unwrap_or_default();
+                let wrong = equal("errors", *n, "its windows' sum", sum).err();
+                broken.extend(wrong.map(|b| b.of(format!("flow {name}, {kind}"))));
             }
         }
     }

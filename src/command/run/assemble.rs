@@ -8,10 +8,11 @@ use crate::capacity::gather::Gatherer;
 use crate::capacity::judge::{self, Circumstances};
 use crate::capacity::verdict;
 use crate::clock::NS_PER_S;
+use crate::drive::plan::{Ground, partition_shares};
 use crate::drive::run::{Ran, Stopped};
 use crate::measure::account::GroupAccount;
 use crate::measure::machine::Machine;
-use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Tool, Verdict};
+use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Spread, Tool, Verdict};
 use crate::measure::shape::RunShape;
 use crate::scenario::hash::{plan_hash, setup_hash};
 use crate::schedule::FlowSchedule;
@@ -24,17 +25,14 @@ const POINTS: usize = 2_000;
 pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (RunFile, u8) {
     let scenario = &prepared.scenario;
     let shape = RunShape::of(scenario);
-    let name_of = |failure| {
-        let known = ran.failures.get(&failure);
-        known.cloned().unwrap_or_else(|| format!("{failure:?}"))
-    };
+    let names = &ran.collected.failures;
     let flows: BTreeMap<String, FlowResult> = ran
         .collected
         .flows
         .iter()
         .map(|totals| {
             let name = shape.flows[totals.flow].name.clone();
-            (name, FlowResult::new(totals, &shape, ran.load_ns, name_of))
+            (name, FlowResult::new(totals, &shape, ran.load_ns, names))
         })
         .collect();
     let mut file = RunFile {
@@ -89,7 +87,22 @@ fn plan(prepared: &Prepared) -> Plan {
         scenario: scenario.effective.clone(),
         seed: scenario.seed,
         curve: curve(&prepared.schedules),
+        spread: spread(prepared),
     }
+}
+
+/// How the topics' load was to spread. Worked out when the load is over: it takes a second or two of a core where events are many, and
+/// nothing needs it before.
+fn spread(prepared: &Prepared) -> BTreeMap<String, Spread> {
+    let ground = Ground {
+        scenario: &prepared.scenario,
+        traffic: &prepared.traffic,
+        schedules: &prepared.schedules,
+    };
+    let spreads = partition_shares(&ground).into_iter();
+    spreads
+        .map(|(topic, shares, hottest)| (topic, Spread { shares, hottest }))
+        .collect()
 }
 
 /// The rate of all flows together: (seconds since the start of the load, events per second).
