@@ -99,9 +99,15 @@ fn spread(prepared: &Prepared) -> BTreeMap<String, Spread> {
         traffic: &prepared.traffic,
         schedules: &prepared.schedules,
     };
-    let spreads = partition_shares(&ground).into_iter();
-    spreads
-        .map(|(topic, shares, hottest)| (topic, Spread { shares, hottest }))
+    // To a millionth: more would be noise.
+    let rounded = |share: f64| (share * 1e6).round() / 1e6;
+    partition_shares(&ground)
+        .into_iter()
+        .map(|(topic, shares, hottest)| {
+            let shares = shares.into_iter().map(rounded).collect();
+            let hottest = rounded(hottest);
+            (topic, Spread { shares, hottest })
+        })
         .collect()
 }
 

@@ -15,8 +15,8 @@ pub(super) fn topics(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
     html! {
         @if runs.iter().any(|(_, file)| !file.partitions.is_empty()) {
             h3 { "Topics and partitions" }
+            p.small.dim { "Acknowledged records. Hottest ÷ mean says how unevenly the keys load the partitions; what the scenario's keys predict for a whole run stands beside it." }
             div.scroll { table {
-                caption { "Acknowledged records. Hottest ÷ mean says how unevenly the keys load the partitions; what the scenario's keys predict for a whole run stands beside it." }
                 thead {
                     tr { @if runs.len() > 1 { th { "" } } th { "" } th.n { "" } th.n { "" } th.n { "" } th.over colspan="2" { span { "hottest ÷ mean" } } th.n { "" } }
                     tr { (run_head(runs)) th { "topic" } th.n { "partitions" } th.n { "records" } th.n { "bytes" } th.n { "measured" } th.n { "predicted" } th.n { "coldest ÷ mean" } }
