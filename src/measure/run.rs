@@ -307,6 +307,9 @@ pub struct Generator {
     pub rss_max_bytes: u64,
     /// False: the generator was the limit.
     pub healthy: bool,
+    /// Whether the threads that send were scheduled in real time.
+    #[serde(default)]
+    pub realtime: bool,
 }
 
 impl GroupResult {

@@ -12,7 +12,9 @@ use crate::drive::plan::{Ground, partition_shares};
 use crate::drive::run::{Ran, Stopped};
 use crate::measure::account::GroupAccount;
 use crate::measure::machine::Machine;
-use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Spread, Tool, Verdict};
+use crate::measure::run::{
+    FORMAT, FlowResult, Generator, GroupResult, Plan, RunFile, Spread, Tool, Verdict,
+};
 use crate::measure::shape::RunShape;
 use crate::scenario::hash::{plan_hash, setup_hash};
 use crate::schedule::FlowSchedule;
@@ -56,7 +58,10 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
         consume: groups(prepared, ran),
         partitions: ran.collected.partitions(&shape),
         actions: Vec::new(),
-        generator: ran.collected.generator(&flows),
+        generator: Generator {
+            realtime: ran.realtime,
+            ..ran.collected.generator(&flows)
+        },
         flows,
     };
     let circumstances = Circumstances {

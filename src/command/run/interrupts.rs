@@ -1,4 +1,4 @@
-//! What Ctrl-C does to a run.
+//! What Ctrl-C does to a run, and SIGTERM and SIGHUP as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
