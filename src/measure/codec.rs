@@ -16,6 +16,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
     TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
 };
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::histogram::{Buckets, Count, HIGHEST_US, WindowHistogram};
@@ -60,6 +61,10 @@ const USUAL: u8 = 6;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Encoded<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// A histogram that is left as it stands: adding it adds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct Unread(IgnoredAny);
+
 /// Times that can be added to a window's.
 pub trait Times {
     /// Adds them.
@@ -72,6 +77,12 @@ pub trait Times {
 impl Times for WindowHistogram {
     fn add_to(&self, sum: &mut WindowHistogram) -> Result<(), CodecError> {
         sum.merge(self);
+        Ok(())
+    }
+}
+
+impl Times for Unread {
+    fn add_to(&self, _: &mut WindowHistogram) -> Result<(), CodecError> {
         Ok(())
     }
 }

@@ -36,16 +36,16 @@ use super::histogram::WindowHistogram;
 use super::sampler::Observation;
 
 /// One line. `H` is what its histograms are held as: decoded, or as their text ([`Encoded`](super::codec::Encoded)) where they are
-/// only to be added to others.
+/// only to be added to others; `E` the same of its events', which are [`Unread`](super::codec::Unread) where nobody looks at them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct WindowLine<H = WindowHistogram> {
+pub struct WindowLine<H = WindowHistogram, E = H> {
     pub at_us: u64,
     pub warm: bool,
     pub marks: Vec<String>,
     pub flows: BTreeMap<String, FlowLine<H>>,
-    pub events: BTreeMap<String, EventLine<H>>,
+    pub events: BTreeMap<String, EventLine<E>>,
     pub consume: BTreeMap<String, GroupLine<H>>,
     pub partitions: BTreeMap<String, Vec<(u64, u64)>>,
     pub client: Option<ClientFigures>,

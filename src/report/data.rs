@@ -25,7 +25,8 @@ pub struct RunData {
     pub folder: PathBuf,
     /// `run.json`; `None` when the run never got to write it.
     pub run: Option<RunFile>,
-    /// `windows.jsonl`, neighbours merged where there were more than [`WINDOWS`] lines. In order of time.
+    /// `windows.jsonl`, neighbours merged where there were more than [`WINDOWS`] lines. In order of time. Without the response times by
+    /// event: those of flows are there, and nothing shows an event's over time.
     pub windows: Vec<WindowLine>,
     /// The length of a window, in microseconds: a second, or more where windows were merged. The last may be shorter.
     pub window_us: u64,
@@ -113,7 +114,7 @@ pub fn load(folder: &Path) -> Result<RunData, LoadError> {
         return Err(LoadError::Empty(folder.to_owned()));
     }
     // Counts are only ever added, so the sums of merged windows are those of the lines.
-    let mut sums = WindowSums::default();
+    let mut sums = WindowSums::without_times_of_events();
     windows.iter().for_each(|window| sums.add(window));
     let sums = has_windows.then_some(&sums);
     let note = match &run {

@@ -46,7 +46,10 @@ impl Merger {
     ///
     /// # Errors
     /// A histogram of it can't be read.
-    pub(super) fn push<H: Times>(&mut self, line: &WindowLine<H>) -> Result<(), CodecError> {
+    pub(super) fn push<H: Times, E: Times>(
+        &mut self,
+        line: &WindowLine<H, E>,
+    ) -> Result<(), CodecError> {
         self.add(line, 1)?;
         self.narrow()
     }
@@ -79,7 +82,11 @@ impl Merger {
     }
 
     /// Adds a window of so many seconds to the one it falls into.
-    fn add<H: Times>(&mut self, line: &WindowLine<H>, seconds: u64) -> Result<(), CodecError> {
+    fn add<H: Times, E: Times>(
+        &mut self,
+        line: &WindowLine<H, E>,
+        seconds: u64,
+    ) -> Result<(), CodecError> {
         let length_us = LENGTHS_S[self.length] * 1_000_000;
         let begins_us = line.at_us - line.at_us % length_us;
         if let Some((last, n)) = self.windows.last_mut()
@@ -116,10 +123,10 @@ impl Merger {
 }
 
 /// Adds a later window of `m` seconds to one of `n`.
-fn merge<H: Times>(
+fn merge<H: Times, E: Times>(
     into: &mut WindowLine,
     n: u64,
-    later: &WindowLine<H>,
+    later: &WindowLine<H, E>,
     m: u64,
 ) -> Result<(), CodecError> {
     into.warm &= later.warm;

@@ -121,7 +121,9 @@ pub(super) fn groups(run: &RunFile, paint: Paint) -> Vec<String> {
 
 /// Columns of the groups' table that may go: the counts that are zero for all of them, then how far behind they were.
 fn spare_counts(run: &RunFile) -> Vec<usize> {
-    const COUNTS: [(usize, fn(&GroupResult) -> u64); 5] = [
+    /// A column, and what stands in it.
+    type Column = (usize, fn(&GroupResult) -> u64);
+    const COUNTS: [Column; 5] = [
         (5, |group| group.duplicated),
         (6, |group| group.expired),
         (7, |group| group.unread),
