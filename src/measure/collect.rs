@@ -4,7 +4,7 @@
 //! for it, and the sampler has been there. Lines are written in order. What comes for a line that is written already goes to the
 //! earliest that is not, so that windows always add up to totals, and is counted as late.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::consumer_recorder::{MemberPart, MemberWindow};
 use super::health::{Health, Judge};
 use super::line::WindowLine;
 use super::run::WINDOWS_FILE;
-use super::second::{Second, SecondSample, line_of};
+use super::second::{FailureNames, Second, SecondSample, line_of};
 use super::shape::{RunShape, WINDOW_NS, second_of};
 use super::sums::WindowSums;
 use super::totals::{FlowTotals, GroupTotals};
@@ -35,13 +35,8 @@ pub enum Report {
     MemberDone(Box<GroupTotals>),
     /// The sampler looked at a second that ended.
     Second(Box<SecondSample>),
-    /// The target's name of a failure that occurs; told before the windows that count it.
-    FailureName {
-        /// The failure.
-        failure: Failure,
-        /// Its name.
-        name: String,
-    },
+    /// A failure occurred for the first time: what the target calls it. Comes before the windows that count it.
+    Failure(Failure, String),
     /// Something happened to the run.
     Mark {
         /// When, since the start of the load.
@@ -78,6 +73,8 @@ pub struct Collected {
     pub sums: WindowSums,
     /// Whether we were the limit.
     pub health: Health,
+    /// The target's names of the failures that occurred.
+    pub failures: FailureNames,
     /// Parts that came after their line was written and are counted in a later one.
     pub late: u64,
     /// The first error in writing `windows.jsonl`: lines are missing from there on, totals are complete.
@@ -112,8 +109,8 @@ pub struct Collector {
     lag_records_max: Vec<u64>,
     sums: WindowSums,
     judge: Judge,
+    failures: FailureNames,
     late: u64,
-    failure_names: BTreeMap<Failure, String>,
     watcher: Option<Watcher>,
 }
 
@@ -163,8 +160,8 @@ impl Collector {
             lag_records_max: vec![0; shape.groups.len()],
             sums: WindowSums::default(),
             judge,
+            failures: FailureNames::new(),
             late: 0,
-            failure_names: BTreeMap::new(),
             watcher: None,
             shape,
         })
@@ -192,8 +189,8 @@ impl Collector {
             Report::Member(part) => self.member(part),
             Report::MemberDone(totals) => self.groups[totals.group].merge(&totals),
             Report::Second(sample) => self.sample(*sample),
-            Report::FailureName { failure, name } => {
-                self.failure_names.insert(failure, name);
+            Report::Failure(failure, name) => {
+                self.failures.insert(failure, name);
             }
             Report::Mark { at_ns, text } => self.second(second_of(at_ns)).marks.push(text),
         }
@@ -295,7 +292,7 @@ impl Collector {
         if self.is_judged(second.second) {
             self.judge.send_delays(second.second, &second.with_room);
         }
-        let line = line_of(&self.shape, &self.failure_names, second);
+        let line = line_of(&self.shape, &self.failures, second);
         if let Some(watcher) = &mut self.watcher {
             watcher(&line);
         }
@@ -349,6 +346,7 @@ impl Collector {
             partitions,
             sums: self.sums,
             health: self.judge.finish(),
+            failures: self.failures,
             late: self.late,
             error: self.error,
         }

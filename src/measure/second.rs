@@ -32,6 +32,24 @@ pub struct SecondSample {
     pub watched: BTreeMap<String, WatchedLine>,
 }
 
+/// The target's names of the failures that occurred.
+pub type FailureNames = BTreeMap<Failure, String>;
+
+/// How often events failed, by the target's name of the failure: several may have one name.
+pub(super) fn by_name(
+    errors: &BTreeMap<Failure, u64>,
+    names: &FailureNames,
+) -> BTreeMap<String, u64> {
+    let mut named = BTreeMap::new();
+    for (failure, n) in errors {
+        let name = names.get(failure).cloned();
+        *named
+            .entry(name.unwrap_or_else(|| format!("{failure:?}")))
+            .or_default() += n;
+    }
+    named
+}
+
 /// A second of the run, all threads together.
 #[derive(Clone, Debug, Default)]
 pub struct Second {
@@ -53,12 +71,8 @@ pub struct Second {
     pub(super) during_parts: usize,
 }
 
-/// The line of a second.
-pub(super) fn line_of(
-    shape: &RunShape,
-    failure_names: &BTreeMap<Failure, String>,
-    second: Second,
-) -> WindowLine {
+/// The line of a second; `names` are the target's, of its failures.
+pub(super) fn line_of(shape: &RunShape, names: &FailureNames, second: Second) -> WindowLine {
     let mut line = WindowLine {
         at_us: u64::from(second.second) * (WINDOW_NS / 1_000),
         warm: shape.is_warm(second.second),
@@ -79,10 +93,7 @@ pub(super) fn line_of(
         add_partitions(&mut partitions, &during.partitions);
         line.flows.insert(
             flow.name.clone(),
-            FlowLine {
-                errors: errors(failure_names, during),
-                ..flow_line(flow.model.has_due(), due, during)
-            },
+            flow_line(flow.model.has_due(), names, due, during),
         );
     }
     for (group, (name, window)) in shape.groups.iter().zip(second.groups).enumerate() {
@@ -118,16 +129,12 @@ pub(super) fn line_of(
     line
 }
 
-/// What failed in a second, by name.
-fn errors(names: &BTreeMap<Failure, String>, during: &DuringWindow) -> BTreeMap<String, u64> {
-    let name = |failure: &Failure| {
-        let known = names.get(failure).cloned();
-        known.unwrap_or_else(|| format!("{failure:?}"))
-    };
-    during.errors.iter().map(|(f, n)| (name(f), *n)).collect()
-}
-
-fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine {
+fn flow_line(
+    has_due: bool,
+    names: &FailureNames,
+    due: &DueWindow,
+    during: &DuringWindow,
+) -> FlowLine {
     let (account, all) = (due.account(), during.all());
     FlowLine {
         planned: account.planned,
@@ -139,7 +146,6 @@ fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine 
         refused: due.refused(),
         unresolved: account.unresolved,
         queue_full: due.queue_full,
-        errors: BTreeMap::new(),
         during: FlowDuring {
             sent: during.sent,
             acknowledged: all.acknowledged,
@@ -147,6 +153,7 @@ fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine 
             bytes: all.bytes,
             key_bytes: all.key_bytes,
         },
+        errors: by_name(&during.errors, names),
         response: has_due.then(|| due.response()),
         service: due.service.clone(),
         send_delay: has_due.then(|| due.send_delay.clone()),

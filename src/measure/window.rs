@@ -69,7 +69,7 @@ pub struct DuringWindow {
     pub sent: u64,
     /// Failed.
     pub failed: u64,
-    /// Failed, by kind; nothing is allocated while none is.
+    /// The same by the target's error.
     pub errors: BTreeMap<Failure, u64>,
     /// Acknowledged, of each event of the flow, in the order of `FlowShape::events`.
     pub events: Vec<EventDuring>,
@@ -198,8 +198,8 @@ impl DuringWindow {
     pub fn merge(&mut self, other: &DuringWindow) {
         self.sent += other.sent;
         self.failed += other.failed;
-        for (failure, count) in &other.errors {
-            *self.errors.entry(*failure).or_default() += count;
+        for (failure, n) in &other.errors {
+            *self.errors.entry(*failure).or_default() += n;
         }
         self.events.resize(
             self.events.len().max(other.events.len()),
@@ -291,6 +291,7 @@ mod tests {
         let mut d = DuringWindow::new(1, 2);
         d.partitions[1].records = 9;
         d.sent = 1;
+        d.errors.insert(Failure(7), 2);
         d.clear();
         assert_eq!(d, DuringWindow::new(1, 2));
     }

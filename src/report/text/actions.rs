@@ -5,7 +5,7 @@ use crate::measure::run::RunFile;
 use super::super::actions::{ActionWords, notes, watched};
 use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
-use super::{NAME, ROWS, WIDTH};
+use super::{NAME, ROWS};
 
 /// What each action cost, and what there is to tell of it.
 pub(super) fn actions(run: &RunFile, paint: Paint) -> Vec<String> {
@@ -52,7 +52,7 @@ pub(super) fn actions(run: &RunFile, paint: Paint) -> Vec<String> {
         let notes = notes(action);
         if !notes.is_empty() {
             let text = format!("{}: {}", action.name, notes.join(", "));
-            lines.extend(wrap(&text, WIDTH));
+            lines.extend(wrap(&text, paint.width()));
         }
     }
     lines
