@@ -1,14 +1,17 @@
 //! One file for each subcommand.
 
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod confirm;
 pub mod exit;
+pub mod gate;
 pub mod plan;
 pub mod report;
 pub mod run;
 pub mod scenarios;
 pub mod schema;
+mod sides;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -54,6 +57,15 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             drop(out);
             plan::run(args, &cli.output)?;
         }
+        Command::Gate(args) => {
+            drop(out);
+            return gate::gate(args, &cli.output);
+        }
+        Command::Compare(args) => {
+            drop(out);
+            return compare::compare(args, &cli.output);
+        }
+        Command::Calibrate(_) => {}
         Command::Report(args) => {
             drop(out);
             report::report(args, &cli.output)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::health::Limit;
 use super::line::is_zero;
 use super::machine::Machine;
 use super::shape::Model;
@@ -292,6 +293,9 @@ pub struct Generator {
     pub rss_max_bytes: u64,
     /// False: the generator was the limit.
     pub healthy: bool,
+    /// What the limit was; left out when it was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
 }
 
 impl GroupResult {

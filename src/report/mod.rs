@@ -13,6 +13,7 @@ pub mod line;
 mod live;
 pub mod markdown;
 pub mod over_time;
+pub mod paired;
 pub mod plan;
 pub mod plot;
 pub mod progress;

@@ -23,6 +23,8 @@ pub(in crate::command) struct Order {
     pub(in crate::command) delete_topics: bool,
     /// Write the page into the run folder.
     pub(in crate::command) page: bool,
+    /// Say what there is to be warned of.
+    pub(in crate::command) tell: bool,
 }
 
 /// Where runs go, and what they may do there.
@@ -60,6 +62,7 @@ impl Order {
             run_id: args.run_id.clone(),
             delete_topics: args.delete_topics,
             page: true,
+            tell: true,
         })
     }
 }

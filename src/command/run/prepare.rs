@@ -95,12 +95,6 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
-    /// The topics this run created; none on the embedded cluster, which takes them with it.
-    pub(super) fn created(&self) -> Vec<String> {
-        let cluster = self.cluster.iter();
-        cluster.flat_map(|c| c.created.clone()).collect()
-    }
-
     /// Ends the clients, and deletes what the run created if that was asked for.
     pub(super) fn leave(self, delete_topics: bool) {
         let Prepared {
@@ -152,7 +146,7 @@ fn leave_groups_out(scenario: &mut Scenario, warnings: &mut Vec<String>) {
 }
 
 /// Unique enough for one person's runs, and short enough to read: the time, and a few letters of the monotonic clock and process.
-fn made_up_id() -> String {
+pub(in crate::command) fn made_up_id() -> String {
     let salt =
         blake3::hash(format!("{} {}", Monotonic.now().as_ns(), std::process::id()).as_bytes());
     let at = wall_now().strftime("%Y%m%dT%H%M%SZ").to_string();
