@@ -8,9 +8,9 @@
 //! twice as fast looks the same through a generator that is full. So
 //!
 //! - waiting for a core, and time that the hypervisor took, are noise: the run counts, and it is said how many were disturbed;
-//! - so is sending late in a run that was disturbed;
-//! - a thread of ours that was full, a container's quota, or sending late on a machine that left us alone: the generator was the
-//!   limit, and the run does not count;
+//! - so is sending late, unless a machine that left us alone made it at least half of the response's p99: then the generator
+//!   decides the figure, and the run does not count;
+//! - a thread of ours that was full, or a container's quota: the generator was the limit, and the run does not count;
 //! - in the unthrottled phase a full client is what is wanted: its throughput is that of client and cluster together, and that is said.
 
 use std::collections::BTreeMap;
@@ -185,11 +185,14 @@ pub fn standing(run: &RunFile, phase: Phase) -> Standing {
         }
     }
     let was = |limit: Limit| run.generator.limits.contains(&limit);
-    let disturbed = is_disturbed(run);
-    let is_limit =
-        was(Limit::Core) || was(Limit::Throttled) || (was(Limit::SendDelay) && !disturbed);
-    // On the embedded cluster the cluster's own work is in our threads: there it is a note.
-    if phase == Phase::Steady && is_limit && run.target.kind != "embedded" {
+    let is_late =
+        was(Limit::SendDelay) && !is_disturbed(run) && run.flows.values().any(is_mostly_late);
+    // On the embedded cluster the cluster's own work is in our threads, and without a cluster there is nothing but the generator.
+    let has_cluster = run.target.kind == "kafka";
+    if phase == Phase::Steady
+        && has_cluster
+        && (was(Limit::Core) || was(Limit::Throttled) || is_late)
+    {
         let reasons = run
             .reasons
             .iter()
@@ -198,6 +201,21 @@ pub fn standing(run: &RunFile, phase: Phase) -> Standing {
         return Standing::Unusable(texts.join("; "));
     }
     Standing::Counts
+}
+
+/// Whether the flow's send delay is at least half of its response time, at the p99 of each.
+fn is_mostly_late(flow: &FlowResult) -> bool {
+    let (response, send_delay) = match &flow.warm {
+        Some(warm) => (&warm.response, &warm.send_delay),
+        None => (&flow.response, &flow.send_delay),
+    };
+    let p99 = |times: &Option<Summary>| times.as_ref().and_then(|times| times.p99_us);
+    match (p99(send_delay), p99(response)) {
+        (Some(late), Some(all)) => late * 2 >= all,
+        // Never sent: that is late.
+        (None, _) => send_delay.is_some(),
+        (Some(_), None) => false,
+    }
 }
 
 /// Whether something else on its machine held the generator up.
@@ -437,9 +455,20 @@ mod tests {
         let of = |limits: &[Limit]| standing(&said(Kind::Generator, limits), Phase::Steady);
         assert_eq!(of(&[Steal]), Standing::Counts);
         assert_eq!(of(&[RunQueue, SendDelay]), Standing::Counts);
-        for limits in [&[Core][..], &[Throttled], &[SendDelay], &[Core, Steal]] {
+        assert_eq!(of(&[SendDelay]), Standing::Counts, "little of the response");
+        for limits in [&[Core][..], &[Throttled], &[Core, Steal]] {
             assert!(matches!(of(limits), Standing::Unusable(_)), "{limits:?}");
         }
+        let mut late = said(Kind::Generator, &[SendDelay]);
+        for flow in late.flows.values_mut() {
+            flow.send_delay = flow.response.clone();
+        }
+        assert!(matches!(
+            standing(&late, Phase::Steady),
+            Standing::Unusable(_)
+        ));
+        late.generator.limits.push(RunQueue);
+        assert_eq!(standing(&late, Phase::Steady), Standing::Counts, "noise");
         let unthrottled = standing(&said(Kind::Generator, &[Core]), Phase::Unthrottled);
         assert_eq!(unthrottled, Standing::Counts);
     }

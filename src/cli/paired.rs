@@ -142,7 +142,7 @@ pub struct GateArgs {
     pub max_pairs: Option<u32>,
 
     /// How long each side's unthrottled phase lasts; 0s: none
-    #[arg(long, value_name = "TIME", value_parser = any_lapse, default_value = "5s", help_heading = "Comparison")]
+    #[arg(long, value_name = "TIME", value_parser = phase, default_value = "5s", help_heading = "Comparison")]
     pub unthrottled: Duration,
 }
 
@@ -175,7 +175,7 @@ pub struct CompareArgs {
     pub side_by_side: bool,
 
     /// Add a phase of this length in which each cluster takes as much as it can
-    #[arg(long, value_name = "TIME", value_parser = any_lapse, help_heading = "Comparison")]
+    #[arg(long, value_name = "TIME", value_parser = phase, help_heading = "Comparison")]
     pub unthrottled: Option<Duration>,
 }
 
@@ -274,10 +274,13 @@ fn quantile(text: &str) -> Result<f64, String> {
     }
 }
 
-fn any_lapse(text: &str) -> Result<Duration, String> {
-    let time: Result<Lapse, _> = text.parse();
-    time.map(|Lapse(time)| time)
-        .map_err(|error| error.to_string())
+/// None, or at least the second that a figure is taken from.
+fn phase(text: &str) -> Result<Duration, String> {
+    match text.parse::<Lapse>() {
+        Ok(Lapse(time)) if time.is_zero() || time >= Duration::from_secs(1) => Ok(time),
+        Ok(_) => Err("at least 1s is expected, or 0s for none".into()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -306,6 +309,7 @@ mod tests {
             &["--self", "--candidate", "b"],
             &["--against", "runs/x", "--baseline", "a"],
             &["--self", "--pairs", "5"],
+            &["--self", "--unthrottled", "500ms"],
         ] {
             assert_eq!(gate(args).unwrap_err().exit_code(), 2, "{args:?}");
         }

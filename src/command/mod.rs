@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+pub mod calibrate;
 pub mod clean;
 pub mod compare;
 pub mod completions;
@@ -65,7 +66,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
             drop(out);
             return compare::compare(args, &cli.output);
         }
-        Command::Calibrate(_) => {}
+        Command::Calibrate(args) => {
+            drop(out);
+            calibrate::calibrate(args, &cli.output)?;
+        }
         Command::Report(args) => {
             drop(out);
             report::report(args, &cli.output)?;

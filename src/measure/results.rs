@@ -128,6 +128,7 @@ impl Collected {
             rss_max_bytes: self.health.rss_max_bytes,
             healthy: self.health.healthy,
             limits: self.health.limits.clone(),
+            calibration: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::calibration::Cited;
 use super::health::Limit;
 use super::line::is_zero;
 use super::machine::Machine;
@@ -296,6 +297,9 @@ pub struct Generator {
     /// What the limit was; left out when it was none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Limit>,
+    /// What its machine can generate, as `highwater calibrate` found; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Cited>,
 }
 
 impl GroupResult {

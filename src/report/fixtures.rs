@@ -196,6 +196,7 @@ pub(super) fn good() -> RunFile {
             rss_max_bytes: 121_000_000,
             healthy: true,
             limits: Vec::new(),
+            calibration: None,
         },
     }
 }

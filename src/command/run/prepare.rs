@@ -12,6 +12,7 @@ use crate::cli::TargetKind;
 use crate::clock::{Clock, Monotonic, wall_now};
 use crate::command::confirm::{self, Offer};
 use crate::command::exit::Usage;
+use crate::measure::calibration::{Calibration, Cited};
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
@@ -38,6 +39,8 @@ pub(super) struct Prepared {
     /// As `run.json` shows it.
     pub(super) info: TargetInfo,
     pub(super) warnings: Vec<String>,
+    /// What this machine is known to generate.
+    pub(super) calibration: Option<Cited>,
     cluster: Option<Cluster>,
 }
 
@@ -71,6 +74,8 @@ pub(super) fn prepare(
         .map(|flow| Arc::new(FlowSchedule::compile(&scenario, flow)))
         .collect();
     heed_max_rate(&order.to, &scenario, &schedules)?;
+    let calibration = Calibration::stored();
+    warnings.extend(heed_ceiling(calibration.as_ref(), &scenario, &schedules));
     let draft = Draft {
         to: &order.to,
         scenario: &scenario,
@@ -88,6 +93,7 @@ pub(super) fn prepare(
         readable: reached.readable,
         info: reached.info,
         warnings,
+        calibration: calibration.map(|found| found.cited(producers(&scenario))),
         cluster: reached.cluster,
         schedules,
         scenario,
@@ -194,6 +200,34 @@ fn heed_max_rate(
         limit / peak
     ))
     .into())
+}
+
+/// The share of its ceiling from which on a machine is doubted: half of it is gone when templates and a network are added.
+const DOUBTFUL: f64 = 0.5;
+
+/// Warns of a scenario that asks for much of what this machine can generate.
+fn heed_ceiling(
+    calibration: Option<&Calibration>,
+    scenario: &Scenario,
+    schedules: &[Arc<FlowSchedule>],
+) -> Option<String> {
+    let calibration = calibration?;
+    let ceiling = calibration.ceiling_per_s(producers(scenario));
+    let peak = peak_per_s(schedules);
+    (peak > ceiling * DOUBTFUL).then(|| {
+        format!(
+            "the scenario offers up to {}, and this machine generates at most {} with as many producers and no cluster (calibrated {}): \
+             above half of that it may be the limit itself; give the flows more producers, or use a larger machine",
+            units::rate(peak),
+            units::rate(ceiling),
+            calibration.made
+        )
+    })
+}
+
+/// How many clients produce.
+fn producers(scenario: &Scenario) -> u32 {
+    scenario.flows.iter().map(|flow| flow.producers).sum()
 }
 
 /// The first flow whose rate no schedule limits.
