@@ -140,6 +140,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
     pub max_rate: Option<Rate>,
 
+    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    #[arg(long, help_heading = "Safety")]
+    pub no_realtime: bool,
+
     /// Name of this run, in stamps, groups and the run file [default: made up]
     #[arg(long, value_name = "ID", value_parser = run_id, help_heading = "Result")]
     pub run_id: Option<String>,

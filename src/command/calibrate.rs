@@ -137,6 +137,7 @@ impl Runs<'_> {
                 target: Some(TargetKind::Null),
                 topic_prefix: TOPIC_PREFIX.to_owned(),
                 yes: true,
+                realtime: true,
                 ..Destination::default()
             },
             run_id: None,

@@ -311,6 +311,7 @@ impl<'a> Sides<'a> {
                 // Asked once.
                 yes: self.args.yes || !is_first,
                 max_rate: self.args.max_rate,
+                realtime: !self.args.no_realtime,
             },
             run_id: Some(format!("{}-{name}", self.file.id)),
             delete_topics: !self.args.allow_existing,

@@ -129,6 +129,8 @@ impl Collected {
             healthy: self.health.healthy,
             limits: self.health.limits.clone(),
             calibration: None,
+            // Known to whoever started the threads.
+            realtime: false,
         }
     }
 }

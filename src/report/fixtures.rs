@@ -197,6 +197,7 @@ pub(super) fn good() -> RunFile {
             healthy: true,
             limits: Vec::new(),
             calibration: None,
+            realtime: true,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! What Ctrl-C does to runs.
+//! What Ctrl-C does to runs, and SIGTERM and SIGHUP as well.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -42,6 +42,8 @@ pub(in crate::command) struct Destination {
     pub(in crate::command) yes: bool,
     /// Refuse to offer more.
     pub(in crate::command) max_rate: Option<Rate>,
+    /// The threads that send may be scheduled in real time.
+    pub(in crate::command) realtime: bool,
 }
 
 impl Order {
@@ -58,6 +60,7 @@ impl Order {
                 allow_existing: args.allow_existing,
                 yes: args.yes,
                 max_rate: args.max_rate,
+                realtime: !args.no_realtime,
             },
             run_id: args.run_id.clone(),
             delete_topics: args.delete_topics,

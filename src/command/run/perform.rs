@@ -95,6 +95,7 @@ fn take_place(
         control: control.clone(),
         folder: folder.to_owned(),
         judge: judge_of(scenario),
+        realtime: prepared.realtime,
         watcher: Some(gather(Arc::clone(&gathered))),
     };
     let mut view = LiveView::new(Arc::clone(scenario), progress);

@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) schedules: Vec<Arc<FlowSchedule>>,
     pub(super) run_id: String,
     pub(super) run_tag: u64,
+    /// Whether threads may be scheduled in real time.
+    pub(super) realtime: bool,
     pub(super) target: Arc<dyn Target>,
     pub(super) readable: bool,
     /// As `run.json` shows it.
@@ -89,6 +91,7 @@ pub(super) fn prepare(
         traffic,
         run_id,
         run_tag,
+        realtime: order.to.realtime,
         target: reached.target,
         readable: reached.readable,
         info: reached.info,
