@@ -17,8 +17,6 @@ fn a_gate_of_one_side_is_told_in_every_form() {
         "--self",
         "--target",
         "null",
-        "--duration",
-        "1s",
         "--unthrottled",
         "1s",
         "--pairs",

@@ -153,3 +153,6 @@ fn price(side: &SideResult) -> Option<(String, String)> {
     let per_billion = per_billion.map_or("-".to_owned(), |price| format!("{price:.2}"));
     side.price.map(|price| (format!("{price:.2}"), per_billion))
 }
+
+#[cfg(test)]
+mod tests;
