@@ -446,6 +446,13 @@ mod tests {
             text: "why".to_owned(),
         }];
         run.generator.limits = limits.to_vec();
+        // Sent when it was due.
+        for flow in run.flows.values_mut() {
+            flow.send_delay = Some(Summary {
+                p99_us: Some(1),
+                ..Summary::default()
+            });
+        }
         run
     }
 
