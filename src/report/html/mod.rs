@@ -9,6 +9,7 @@ mod figure;
 mod head;
 mod limits;
 mod number;
+mod partitions;
 mod scenario;
 mod tables;
 
