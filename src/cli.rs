@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod paired;
+
+pub use paired::{CompareArgs, GateArgs, MinEffect, Named, PairedArgs, PairedFormat};
+
 use crate::scenario::Overrides;
 use crate::scenario::quantity::{Count, Lapse, Rate};
 
@@ -65,6 +69,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what would be sent, without a cluster
     Plan(Box<PlanArgs>),
+    /// Carry the same load to two to five clusters in turn, and tell how they differ
+    Compare(Box<CompareArgs>),
+    /// Compare a candidate with a baseline, with an exit code for CI
+    Gate(Box<GateArgs>),
+    /// Measure what this machine can generate and how noisy it is
+    Calibrate(CalibrateArgs),
     /// Tell what run folders hold: pages, plots, tables
     Report(ReportArgs),
     /// List the built-in scenarios, print one, or copy one to edit
@@ -370,6 +380,22 @@ pub struct CleanArgs {
     /// Delete without asking
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Flags of `calibrate`.
+#[derive(Clone, Debug, Args)]
+pub struct CalibrateArgs {
+    /// How long each of its runs lasts
+    #[arg(long, value_name = "TIME", value_parser = lapse, default_value = "5s")]
+    pub duration: Duration,
+
+    /// Print what is stored already, and measure nothing
+    #[arg(long)]
+    pub show: bool,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `completions`.

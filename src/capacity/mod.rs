@@ -1,10 +1,15 @@
-//! What it means: SLOs and the verdict. Pure.
+//! What it means: SLOs and the verdict, comparison and gate. Pure.
 
 pub mod cost;
 pub mod course;
+pub mod effect;
+pub mod gate;
 pub mod gather;
 pub mod judge;
+pub mod paired;
 pub mod recovery;
+pub mod same_load;
+pub mod signed_rank;
 pub mod slo;
 pub mod steady;
 pub mod verdict;

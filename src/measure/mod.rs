@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod action;
+pub mod calibration;
 pub mod client_stats;
 pub mod codec;
 pub mod collect;

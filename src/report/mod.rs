@@ -1,6 +1,7 @@
 //! Telling it: a run file in; a page, plots, text for the terminal, a line, Markdown, CSV, JUnit and JSON out.
 
 pub mod actions;
+pub mod calibration;
 mod chart;
 pub mod compare;
 pub mod csv;
@@ -14,6 +15,7 @@ pub mod line;
 mod live;
 pub mod markdown;
 pub mod over_time;
+pub mod paired;
 pub mod plan;
 pub mod plot;
 pub mod progress;

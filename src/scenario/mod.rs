@@ -22,6 +22,7 @@ mod read;
 mod scalar;
 mod spikes;
 mod text;
+mod unthrottled;
 mod wire;
 mod wire_actions;
 mod wire_arrivals;

@@ -65,6 +65,7 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
         },
         flows,
     };
+    file.generator.calibration = prepared.calibration.clone();
     let circumstances = Circumstances {
         unusable: unusable(&file, ran),
         complaints: ran.collected.health.reasons.clone(),

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::interrupts::Interrupts;
-use crate::cli::{RunArgs, TargetKind};
+use super::order::{Destination, Order};
+use crate::cli::TargetKind;
 use crate::clock::{Clock, Monotonic, wall_now};
-use crate::command::client_options;
 use crate::command::confirm::{self, Offer};
 use crate::command::exit::Usage;
-use crate::drive::plan::shown;
+use crate::measure::calibration::{Calibration, Cited};
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
-use crate::scenario::{self, Arrivals, Deed, Flow, Metric, Problem, Scenario, Source, Subject};
+use crate::scenario::{Arrivals, Deed, Flow, Metric, Scenario, Subject};
 use crate::schedule::FlowSchedule;
 use crate::target::Target;
 use crate::target::kafka::admin::Admin;
@@ -42,6 +42,8 @@ pub(super) struct Prepared {
     /// As `run.json` shows it.
     pub(super) info: TargetInfo,
     pub(super) warnings: Vec<String>,
+    /// What this machine is known to generate.
+    pub(super) calibration: Option<Cited>,
     cluster: Option<Cluster>,
 }
 
@@ -53,35 +55,25 @@ struct Cluster {
     embedded: Option<Embedded>,
 }
 
-/// Reads, checks, connects, creates topics.
+/// Checks, connects, creates topics.
 pub(super) fn prepare(
-    args: &RunArgs,
+    order: &Order,
     progress: &mut Progress,
     interrupts: &Interrupts,
 ) -> Result<Prepared> {
-    let source = Source::named(&args.scenario.name)?;
-    let loaded = scenario::load(&source, &args.scenario.overrides())?;
-    heed_commands(args, &source, &loaded.scenario)?;
-    // A problem says itself that it is a warning; what is added here is called one when it is shown.
-    let told = |warning: &Problem| {
-        warning
-            .to_string()
-            .trim_start_matches("warning: ")
-            .to_owned()
-    };
-    let mut warnings: Vec<String> = loaded.warnings.iter().map(told).collect();
-    let mut scenario = loaded.scenario;
-    if args.target == Some(TargetKind::Null) {
+    let mut warnings = order.warnings.clone();
+    let mut scenario = order.scenario.clone();
+    if order.to.target == Some(TargetKind::Null) {
         leave_groups_out(&mut scenario, &mut warnings);
     }
-    if !is_elsewhere(args)? && !scenario.watched.is_empty() {
+    if !is_elsewhere(order) && !scenario.watched.is_empty() {
         let names = std::mem::take(&mut scenario.watched).join(", ");
         warnings.push(format!(
             "[watch]: there are no groups of yours without a cluster of yours; left out ({names})"
         ));
     }
     let scenario = Arc::new(scenario);
-    let run_id = match &args.run_id {
+    let run_id = match &order.run_id {
         Some(id) => id.clone(),
         None => made_up_id(),
     };
@@ -90,9 +82,11 @@ pub(super) fn prepare(
     let schedules: Vec<Arc<FlowSchedule>> = (0..scenario.flows.len())
         .map(|flow| Arc::new(FlowSchedule::compile(&scenario, flow)))
         .collect();
-    heed_max_rate(args, &scenario, &schedules)?;
+    heed_max_rate(&order.to, &scenario, &schedules)?;
+    let calibration = Calibration::stored();
+    warnings.extend(heed_ceiling(calibration.as_ref(), &scenario, &schedules));
     let draft = Draft {
-        args,
+        to: &order.to,
         scenario: &scenario,
         traffic: &traffic,
         schedules: &schedules,
@@ -104,11 +98,12 @@ pub(super) fn prepare(
         traffic,
         run_id,
         run_tag,
-        realtime: !args.no_realtime,
+        realtime: order.to.realtime,
         target: reached.target,
         readable: reached.readable,
         info: reached.info,
         warnings,
+        calibration: calibration.map(|found| found.cited(producers(&scenario))),
         cluster: reached.cluster,
         schedules,
         scenario,
@@ -142,8 +137,8 @@ impl Prepared {
 }
 
 /// Whether the load goes to a cluster of the user's.
-fn is_elsewhere(args: &RunArgs) -> Result<bool> {
-    Ok(args.target.is_none() && client_options(&args.cluster)?.bootstrap().is_some())
+fn is_elsewhere(order: &Order) -> bool {
+    order.to.target.is_none() && order.to.options.bootstrap().is_some()
 }
 
 /// Without a cluster there is nothing to read back.
@@ -183,7 +178,7 @@ fn leave_groups_out(scenario: &mut Scenario, warnings: &mut Vec<String>) {
 }
 
 /// Unique enough for one person's runs, and short enough to read: the time, and a few letters of the monotonic clock and process.
-fn made_up_id() -> String {
+pub(in crate::command) fn made_up_id() -> String {
     let salt =
         blake3::hash(format!("{} {}", Monotonic.now().as_ns(), std::process::id()).as_bytes());
     let at = wall_now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -198,36 +193,13 @@ pub(in crate::command) fn tag_of(run_id: &str) -> u64 {
     u64::from_le_bytes(first)
 }
 
-/// Commands run only from a file that was named by its path, or when that is asked for.
-fn heed_commands(args: &RunArgs, source: &Source, scenario: &Scenario) -> Result<()> {
-    let commands: Vec<String> = scenario
-        .actions
-        .iter()
-        .filter_map(|action| match &action.deed {
-            Deed::Run(run) => Some(shown(&run.command)),
-            Deed::Pause(_) => None,
-        })
-        .collect();
-    if commands.is_empty() || args.allow_actions || matches!(source, Source::Path(_)) {
-        return Ok(());
-    }
-    Err(Usage(format!(
-        "the built-in scenario {} runs commands: {}; allow them with --allow-actions, or copy the scenario \
-         (highwater scenarios show {}) and write your own",
-        scenario.name,
-        commands.join("; "),
-        args.scenario.name,
-    ))
-    .into())
-}
-
 /// `--max-rate`: refuse to offer more than this at any instant.
 fn heed_max_rate(
-    args: &RunArgs,
+    to: &Destination,
     scenario: &Scenario,
     schedules: &[Arc<FlowSchedule>],
 ) -> Result<()> {
-    let Some(limit) = args.max_rate else {
+    let Some(limit) = to.max_rate else {
         return Ok(());
     };
     let limit = limit.as_per_second();
@@ -256,6 +228,34 @@ fn heed_max_rate(
     .into())
 }
 
+/// The share of its ceiling from which on a machine is doubted: half of it is gone when templates and a network are added.
+const DOUBTFUL: f64 = 0.5;
+
+/// Warns of a scenario that asks for much of what this machine can generate.
+fn heed_ceiling(
+    calibration: Option<&Calibration>,
+    scenario: &Scenario,
+    schedules: &[Arc<FlowSchedule>],
+) -> Option<String> {
+    let calibration = calibration?;
+    let ceiling = calibration.ceiling_per_s(producers(scenario));
+    let peak = peak_per_s(schedules);
+    (peak > ceiling * DOUBTFUL).then(|| {
+        format!(
+            "the scenario offers up to {}, and this machine generates at most {} with as many producers and no cluster (calibrated {}): \
+             above half of that it may be the limit itself; give the flows more producers, or use a larger machine",
+            units::rate(peak),
+            units::rate(ceiling),
+            calibration.made
+        )
+    })
+}
+
+/// How many clients produce.
+fn producers(scenario: &Scenario) -> u32 {
+    scenario.flows.iter().map(|flow| flow.producers).sum()
+}
+
 /// The first flow whose rate no schedule limits.
 fn unlimited(scenario: &Scenario) -> Option<&Flow> {
     let mut flows = scenario.flows.iter();
@@ -272,7 +272,7 @@ fn peak_per_s(schedules: &[Arc<FlowSchedule>]) -> f64 {
 
 /// What is known before the cluster is reached.
 struct Draft<'a> {
-    args: &'a RunArgs,
+    to: &'a Destination,
     scenario: &'a Arc<Scenario>,
     traffic: &'a Arc<Traffic>,
     schedules: &'a [Arc<FlowSchedule>],
@@ -290,8 +290,8 @@ struct Reached {
 
 impl Draft<'_> {
     fn reach(&self, progress: &mut Progress, warnings: &mut Vec<String>) -> Result<Reached> {
-        let mut options = client_options(&self.args.cluster)?;
-        match self.args.target {
+        let mut options = self.to.options.clone();
+        match self.to.target {
             Some(TargetKind::Null) => {
                 // There is no client, but what a scenario may not hold it may not hold here either.
                 self.check_settings(&options, warnings)?;
@@ -341,7 +341,7 @@ impl Draft<'_> {
         // Beside the topics, so that nothing waits for it.
         let (ready, releases) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| releases(options, admin.cluster()));
-            let ready = admin.prepare_topics(&wanted, self.args.allow_existing);
+            let ready = admin.prepare_topics(&wanted, self.to.allow_existing);
             (ready, asked.join().unwrap_or_default())
         });
         let ready = ready?;
@@ -378,7 +378,7 @@ impl Draft<'_> {
         embedded: Option<Embedded>,
     ) -> Reached {
         let names = self.names();
-        let group_prefix = format!("{}{}.", self.args.topic_prefix, self.run_id);
+        let group_prefix = format!("{}{}.", self.to.topic_prefix, self.run_id);
         let target = KafkaTarget::new(
             Arc::clone(self.scenario),
             options.clone(),
@@ -426,7 +426,7 @@ impl Draft<'_> {
     }
 
     fn names(&self) -> Vec<String> {
-        let prefix = &self.args.topic_prefix;
+        let prefix = &self.to.topic_prefix;
         let topics = self.scenario.topics.iter();
         topics
             .map(|topic| format!("{prefix}{}", topic.name))
@@ -501,7 +501,7 @@ impl Draft<'_> {
                 .max()
                 .unwrap_or(1),
         };
-        confirm::confirm(&offer, &hosts, self.args.yes)?;
+        confirm::confirm(&offer, &hosts, self.to.yes)?;
         Ok(())
     }
 
@@ -513,8 +513,8 @@ impl Draft<'_> {
         client: BTreeMap<String, String>,
     ) -> TargetInfo {
         let address = |b: &crate::target::kafka::admin::Broker| format!("{}:{}", b.host, b.port);
-        let bootstrap = match (&self.args.cluster.bootstrap, kind) {
-            (Some(typed), "kafka") => typed.split(',').map(|a| a.trim().to_owned()).collect(),
+        let bootstrap = match (self.to.options.bootstrap(), kind) {
+            (Some(given), "kafka") => given.split(',').map(|a| a.trim().to_owned()).collect(),
             _ => brokers.iter().map(address).collect(),
         };
         let topics = self.scenario.topics.iter().zip(self.names()).enumerate();
