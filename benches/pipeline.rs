@@ -66,6 +66,7 @@ fn cost(scenario: &Arc<Scenario>) -> (f64, f64) {
         readable: false,
         control: Control::default(),
         folder: out.path().to_owned(),
+        environment: Vec::new(),
         judge: Judge::new(1_000_000, vec![producer_thread(0, 0)]),
         realtime: false,
         watcher: None,
