@@ -2,6 +2,7 @@
 
 pub mod gather;
 pub mod judge;
+pub mod search;
 pub mod slo;
 pub mod steady;
 pub mod verdict;
