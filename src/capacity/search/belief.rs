@@ -107,7 +107,11 @@ impl Belief {
 
 /// (ln rate, softness, passed) of a step; `None`: it teaches nothing.
 fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, bool)> {
-    let softness = if step.clear { CLEAR } else { UNCLEAR };
+    // So many independent late events a step could show at the limit: the fewer, the less it says.
+    let strictest = settings.limits.iter().map(|limit| limit.allowed);
+    let strictest = strictest.filter(|allowed| *allowed > 0.0).fold(1.0, f64::min);
+    let shown = (step.effective * strictest).max(1.0);
+    let softness = if step.clear { CLEAR } else { UNCLEAR } * (1.0 + 2.0 / shown.sqrt());
     let per_s = match step.outcome {
         Outcome::Invalid => return None,
         Outcome::Fail => step.per_s,
@@ -118,7 +122,7 @@ fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, 
 
 /// The share of a passed rate that is proven. Where bursts are granted, a step that was not preceded by an overload may have lived on
 /// credit: of d seconds at rate r, a credit of b seconds of capacity c leaves r d <= c (d + b).
-fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
+pub(super) fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
     let lasted = step.to_s - step.from_s;
     if burst && !step.spent {
         lasted / (lasted + settings.credit_s)

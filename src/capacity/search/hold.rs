@@ -150,15 +150,15 @@ impl Hold {
     /// Too much waits, and it grows: what is beyond the capacity shows here first.
     pub fn overrun(&self, settings: &Settings) -> Option<String> {
         let n = self.levels.len();
-        if n < 4 {
+        if n < 3 {
             return None;
         }
         let horizon_s = (2.0 * settings.patience_s).max(1.0);
         let per_s = self.action.per_s;
         let seconds = |level: f64| level / per_s;
         let growth = |of: fn(&(f64, f64)) -> f64| {
-            let grown = of(&self.levels[n - 1]) - of(&self.levels[n - 4]);
-            grown / 3.0 / per_s - 4.0 / (3.0 * per_s).sqrt()
+            let grown = of(&self.levels[n - 1]) - of(&self.levels[n - 3]);
+            grown / 2.0 / per_s - 4.0 / (2.0 * per_s).sqrt()
         };
         let (backlog, lag) = self.levels[n - 1];
         if seconds(backlog) > horizon_s && growth(|level| level.0) > GROWTH {
@@ -185,11 +185,13 @@ impl Hold {
                 .map(|(second, level)| (second as f64, of(level) as u64))
                 .collect();
             let seconds = readings.len() as f64;
+            // Near the capacity a queue is a random walk: twice the events of the time are its variance.
+            let walk = 3.0 * (2.0 * per_s * seconds).sqrt();
             slope(&readings).is_some_and(|(slope, error)| {
-                slope - error > 0.5 * GROWTH * per_s && slope * seconds > least_s * per_s
+                slope - error > 0.3 * GROWTH * per_s && slope * seconds > least_s * per_s + walk
             })
         };
-        if grows(|level| level.0, 0.1) {
+        if grows(|level| level.0, 0.03) {
             return Some("the backlog grew steadily".to_owned());
         }
         grows(|level| level.1, 0.5).then(|| "the consumers' lag grew steadily".to_owned())

@@ -1,5 +1,6 @@
 //! The machine: a second in, the load's next rate out.
 
+use super::belief::carried;
 use super::hold::{Hold, Judged, Length};
 use super::{Action, Belief, End, Found, Observation, Outcome, Purpose, Settings, Step};
 
@@ -18,7 +19,9 @@ const CANDIDATES: usize = 8;
 /// The load while what waits is answered, as a share of the highest rate that passed.
 const DRAIN: f64 = 0.25;
 /// The same where bursts are granted: less rest, less credit.
-const DRAIN_SHORT: f64 = 0.5;
+const DRAIN_CREDIT: f64 = 0.5;
+/// The same there when what waits is under a second of load: the end of the drain must not earn credit.
+const DRAIN_LAST: f64 = 0.9;
 /// The longest drain, in seconds.
 const DRAIN_S: f64 = 60.0;
 /// An overload beyond the lowest rate that failed.
@@ -40,12 +43,50 @@ enum State {
     Hold(Box<Hold>),
     /// The hold stands in for what an overload is watched by; its outcome is no step.
     Overload(Box<Hold>),
-    Drain {
-        since_s: f64,
-        quiet: bool,
-        failed: Option<(Box<Hold>, Judged)>,
-    },
+    Drain(Box<Drain>),
     Done,
+}
+
+/// Little load, until what waits is answered.
+#[derive(Clone, Debug)]
+struct Drain {
+    since_s: f64,
+    /// It was seen that nothing waits but what always does.
+    quiet: bool,
+    /// The step before, which failed, and whose last events are answered meanwhile.
+    failed: Option<(Box<Hold>, Judged)>,
+    /// When it was last seen whether the backlog falls, and what it was.
+    looked_s: f64,
+    backlog: f64,
+    /// It was too much before.
+    slowed: bool,
+}
+
+impl Drain {
+    fn see(&mut self, action: &Action, seen: &Observation) {
+        // A tenth of a second of the load that failed is what is in flight anyway.
+        let held = self.failed.as_ref().map(|(hold, _)| hold.action.per_s);
+        let load = held.unwrap_or(action.per_s);
+        self.quiet |= seen.action == Some(action.id)
+            && seen.backlog <= 0.1 * load + 10.0
+            && seen.lag <= 0.5 * load + 10.0;
+    }
+
+    fn is_over(&self) -> bool {
+        let known = |(hold, _): &(Box<Hold>, Judged)| hold.is_complete();
+        self.quiet && self.failed.as_ref().is_none_or(known)
+    }
+
+    /// Whether the backlog has not fallen by a tenth in ten seconds: even this load is too much.
+    fn is_slow(&mut self, seen: &Observation) -> bool {
+        if seen.at_s - self.looked_s < 10.0 {
+            return false;
+        }
+        self.looked_s = seen.at_s;
+        let slow = seen.backlog > 0.9 * self.backlog;
+        self.backlog = seen.backlog;
+        slow
+    }
 }
 
 /// What is to be held next.
@@ -85,11 +126,7 @@ impl Search {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Hold(hold) => self.held(hold, seen),
             State::Overload(hold) => self.overloaded(hold, seen),
-            State::Drain {
-                since_s,
-                quiet,
-                failed,
-            } => self.drained(since_s, quiet, failed, seen),
+            State::Drain(drain) => self.drained(drain, seen),
             State::Done => {}
         }
         &self.action
@@ -155,41 +192,55 @@ impl Search {
 
     /// Takes the load down until what waits is answered.
     fn drain(&mut self, failed: Option<(Box<Hold>, Judged)>) {
-        let share = if self.burst() { DRAIN_SHORT } else { DRAIN };
-        let per_s = self.passed().unwrap_or(self.action.per_s / DOWN) * share;
-        self.act(Purpose::Drain, per_s);
-        self.state = State::Drain {
+        let share = if self.burst() { DRAIN_CREDIT } else { DRAIN };
+        self.act(Purpose::Drain, self.drain_per_s() * share);
+        self.state = State::Drain(Box::new(Drain {
             since_s: self.at_s,
             quiet: false,
             failed,
-        };
+            looked_s: self.at_s,
+            backlog: f64::INFINITY,
+            slowed: false,
+        }));
     }
 
-    fn drained(
-        &mut self,
-        since_s: f64,
-        mut quiet: bool,
-        mut failed: Option<(Box<Hold>, Judged)>,
-        seen: &Observation,
-    ) {
-        if let Some((hold, _)) = &mut failed {
-            hold.complete(seen);
+    /// What the rates of a drain are shares of.
+    fn drain_per_s(&self) -> f64 {
+        let believed = Belief::of(&self.settings, &self.steps).map(|b| b.quantile(0.05));
+        let known = self.proven().into_iter().chain(believed);
+        known.reduce(f64::max).unwrap_or(self.action.per_s / DOWN)
+    }
+
+    /// Less load where it does not drain, more where credit would be earned.
+    fn adapt(&mut self, drain: &mut Drain, seen: &Observation) {
+        if drain.is_slow(seen) {
+            drain.slowed = true;
+            return self.act(Purpose::Drain, self.action.per_s / 2.0);
         }
-        // A tenth of a second of the load that failed is what is in flight anyway.
-        let load = failed.as_ref().map_or(self.action.per_s, |(hold, _)| hold.action.per_s);
-        quiet |= seen.action == Some(self.action.id)
-            && seen.backlog <= 0.1 * load + 10.0
-            && seen.lag <= 0.5 * load + 10.0;
-        let known = failed.as_ref().is_none_or(|(hold, _)| hold.is_complete());
-        let late = self.at_s - since_s > DRAIN_S;
-        if !(quiet && known) && !late {
-            self.state = State::Drain {
-                since_s,
-                quiet,
-                failed,
-            };
+        if !self.burst() || drain.slowed || seen.action != Some(self.action.id) {
             return;
         }
+        let load = self.drain_per_s();
+        let (last, usual) = (load * DRAIN_LAST, load * DRAIN_CREDIT);
+        if seen.backlog < load && self.action.per_s < last {
+            self.act(Purpose::Drain, last);
+        } else if seen.backlog > 1.5 * load && self.action.per_s > usual {
+            self.act(Purpose::Drain, usual);
+        }
+    }
+
+    fn drained(&mut self, mut drain: Box<Drain>, seen: &Observation) {
+        if let Some((hold, _)) = &mut drain.failed {
+            hold.complete(seen);
+        }
+        drain.see(&self.action, seen);
+        let late = self.at_s - drain.since_s > DRAIN_S;
+        if !drain.is_over() && !late {
+            self.adapt(&mut drain, seen);
+            self.state = State::Drain(drain);
+            return;
+        }
+        let Drain { failed, quiet, .. } = *drain;
         if let Some((hold, judged)) = failed {
             let (step, complaint) = hold.step(&self.settings, &judged);
             let per_s = step.per_s;
@@ -258,8 +309,8 @@ impl Search {
                 (s, s)
             }
             _ => {
-                let s = credits_s.max(8.0);
-                (s, 2.0 * s)
+                let s = (1.2 * credits_s).max(10.0);
+                (s, s.max(40.0))
             }
         };
         Length { least_s, most_s }
@@ -328,6 +379,14 @@ impl Search {
 
     fn passed(&self) -> Option<f64> {
         let rates = self.rates(Outcome::Pass);
+        rates.fold(None, |most, rate| Some(most.map_or(rate, |most: f64| most.max(rate))))
+    }
+
+    /// The highest rate that passed on more than credit.
+    fn proven(&self) -> Option<f64> {
+        let burst = self.burst();
+        let passes = self.steps.iter().filter(|s| s.outcome == Outcome::Pass);
+        let rates = passes.map(|step| step.per_s * carried(&self.settings, step, burst));
         rates.fold(None, |most, rate| Some(most.map_or(rate, |most: f64| most.max(rate))))
     }
 

@@ -15,6 +15,7 @@
 mod belief;
 
 
+pub mod held;
 mod hold;
 mod machine;
 mod share;

@@ -18,9 +18,9 @@ pub(super) struct Share {
 /// The share over these seconds, with an interval of `z` standard errors; `None` when nothing was counted.
 ///
 /// Events of one second are not independent, so the seconds are the sample: the variance is that of a ratio estimator over them
-/// (Cochran, Sampling Techniques, 6.3), times (1 + ρ) / (1 - ρ) where neighbouring seconds are correlated by ρ. It is never below
-/// what independent events would give, with one more of either kind than were seen (Agresti and Coull 1998), so that a share of
-/// zero has an interval too.
+/// (Cochran, Sampling Techniques, 6.3), times (1 + ρ) / (1 - ρ) where neighbouring seconds are correlated by ρ. Held against that of
+/// independent events it says how many of those would tell as much; the interval is Wilson's (1927) for so many, which does not
+/// take rare bursts of late events for none.
 pub(super) fn share(seconds: &[Tally], z: f64) -> Option<Share> {
     let of: f64 = seconds.iter().map(|second| second.of).sum();
     if of <= 0.0 {
@@ -28,15 +28,20 @@ pub(super) fn share(seconds: &[Tally], z: f64) -> Option<Share> {
     }
     let over: f64 = seconds.iter().map(|second| second.over).sum();
     let share = over / of;
-    let smooth = ((over + 1.0) / (of + 2.0)).clamp(0.0, 1.0);
-    let binomial = smooth * (1.0 - smooth) / of;
-    let variance = clustered(seconds, share, of).max(binomial);
-    let error = z * variance.sqrt();
+    let within = share.clamp(0.0, 1.0);
+    let binomial = within * (1.0 - within) / of;
+    let effective = match clustered(seconds, share, of) {
+        variance if variance > binomial && binomial > 0.0 => of * binomial / variance,
+        _ => of,
+    };
+    let square = z * z / effective;
+    let middle = (within + square / 2.0) / (1.0 + square);
+    let half = (square * (within * (1.0 - within) + square / 4.0)).sqrt() / (1.0 + square);
     Some(Share {
-        low: share - error,
+        low: middle - half,
         share,
-        high: share + error,
-        effective: (smooth * (1.0 - smooth) / variance).min(of),
+        high: middle + half,
+        effective,
     })
 }
 
@@ -69,8 +74,8 @@ mod tests {
     fn no_event_beyond_is_not_certainty() {
         let share = share(&seconds(&[0.0; 10]), 1.64).expect("10,000 events");
         assert_eq!(share.share, 0.0);
-        // One of 10,000, and 1.64 standard errors of as many.
-        assert!(share.high > 1e-4 && share.high < 3e-4, "{share:?}");
+        // Wilson's upper end for none of n is z² / (n + z²): 2.7 of 10,003.
+        assert!((share.high - 2.69e-4).abs() < 1e-6, "{share:?}");
     }
 
     #[test]
