@@ -1,8 +1,11 @@
-//! What it means: SLOs and the verdict. Pure.
+//! What it means: SLOs and the verdict, comparison and gate. Pure.
 
+pub mod effect;
+pub mod gate;
 pub mod gather;
 pub mod judge;
 pub mod search;
+pub mod signed_rank;
 pub mod slo;
 pub mod steady;
 pub mod verdict;

@@ -2,34 +2,22 @@
 
 mod assemble;
 mod interrupts;
+mod order;
+mod perform;
 mod prepare;
 mod watch;
 
+pub(super) use interrupts::Interrupts;
+pub(super) use order::Order;
+pub(super) use perform::{Performed, perform};
 pub(super) use prepare::tag_of;
-
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 
-use self::interrupts::Interrupts;
-use self::prepare::{Prepared, prepare};
-use self::watch::LiveView;
-use crate::capacity::gather::Gatherer;
 use crate::cli::{Format, OutputArgs, RunArgs};
-use crate::clock::wall_now;
-use crate::drive::control::Control;
-use crate::drive::run::{Job, Ran, RunError, producer_thread, run as drive};
-use crate::measure::collect::Watcher;
-use crate::measure::folder;
-use crate::measure::health::{Judge, send_delay_limit_ns};
-use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
-use crate::report::over_time::OverTime;
-use crate::report::progress::{Progress, Stage};
+use crate::report::progress::Progress;
 use crate::report::term::Paint;
 use crate::report::text::{self, Context as TextContext};
-use crate::report::{data, html};
-use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 
 /// Runs a scenario. Returns the exit code of its verdict.
 ///
@@ -37,145 +25,28 @@ use crate::scenario::{Arrivals, Limit, Metric, Scenario};
 /// The run did not take place: nothing was sent.
 pub fn run(args: &RunArgs, output: &OutputArgs) -> Result<u8> {
     let interrupts = Interrupts::heed();
-    let mut progress = Progress::stderr(output.quiet, Paint::stderr(super::color(output)));
-    let prepared = prepare(args, &mut progress, &interrupts)?;
-    for warning in &prepared.warnings {
-        progress.printer().line(&format!("warning: {warning}"));
-    }
-    interrupts.commit();
-    let folder = match folder::create(args.out.as_deref(), &prepared.scenario.name, wall_now()) {
-        Ok(folder) => folder,
-        Err(error) => {
-            prepared.leave(true);
-            return Err(error.into());
-        }
-    };
-    let outcome = take_place(&prepared, interrupts.control(), &folder, progress);
-    let result = outcome.and_then(|(file, over_time, code)| {
-        let page = write_page(&folder);
-        let context = TextContext {
-            folder: Some(&folder),
-            page: page.as_deref(),
-            over_time: Some(&over_time),
-            ..TextContext::default()
-        };
-        show(args, output, &file, &context)?;
-        Ok(code)
-    });
-    clear(&folder);
-    let nothing_sent = matches!(&result, Err(error) if error.is::<RunError>());
-    prepared.leave(args.delete_topics || nothing_sent);
-    result
-}
-
-/// Drives the load, judges it and writes `run.json`. Where that can't be written the run is incomplete, and the result is still
-/// there to be shown.
-fn take_place(
-    prepared: &Prepared,
-    control: &Control,
-    folder: &Path,
-    progress: Progress,
-) -> Result<(RunFile, OverTime, u8)> {
-    let scenario = &prepared.scenario;
-    let gathered = Arc::new(Mutex::new((Gatherer::new(scenario), OverTime::default())));
-    let job = Job {
-        scenario: Arc::clone(scenario),
-        traffic: Arc::clone(&prepared.traffic),
-        schedules: prepared.schedules.clone(),
-        run_tag: prepared.run_tag,
-        target: Arc::clone(&prepared.target),
-        readable: prepared.readable,
-        control: control.clone(),
-        folder: folder.to_owned(),
-        judge: judge_of(scenario),
-        watcher: Some(gather(Arc::clone(&gathered))),
-    };
-    let mut view = LiveView::new(Arc::clone(scenario), progress);
-    let mut ran: Ran = drive(job, &mut view)?;
-    view.show(Stage::Writing);
-    view.finish();
-    let (gatherer, over_time) = &*lock(&gathered);
-    let (mut file, mut exit) = assemble::assemble(prepared, &ran, gatherer);
-    if let Err(error) = file.write(folder, Some(&ran.collected.sums)) {
-        let remedy = "free some space, or choose another folder with --out";
-        ran.incomplete.push(format!("{error}; {remedy}"));
-        (file, exit) = assemble::assemble(prepared, &ran, gatherer);
-    }
-    Ok((file, over_time.clone(), exit))
-}
-
-/// Writes `report.html`. The run is over and judged by now: a page that can't be written does not change its verdict.
-fn write_page(folder: &Path) -> Option<PathBuf> {
-    let written = data::load(folder)
-        .map_err(anyhow::Error::from)
-        .and_then(|data| Ok(html::write(&data)?));
-    match written {
-        Ok(page) => Some(page),
-        Err(error) => {
-            let file = folder.join(html::PAGE_FILE);
-            eprintln!("warning: can't write {}: {error:#}", file.display());
-            None
-        }
-    }
-}
-
-/// Feeds each second of the run to what judges it, as it completes.
-fn gather(into: Arc<Mutex<(Gatherer, OverTime)>>) -> Watcher {
-    Box::new(move |line| {
-        let (gatherer, over_time) = &mut *lock(&into);
-        gatherer.line(line);
-        over_time.add(line);
-    })
-}
-
-/// Nothing that holds this lock can leave half a value behind.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// The judge of the generator: how late it may send, and which threads are busy by design.
-fn judge_of(scenario: &Scenario) -> Judge {
-    let times = scenario
-        .slos
-        .iter()
-        .filter_map(|slo| match (slo.metric, slo.limit) {
-            (Metric::Response | Metric::EndToEnd, Limit::BelowTime(limit)) => {
-                Some(limit.as_nanos() as u64)
-            }
-            _ => None,
-        });
-    let flows = scenario.flows.iter().enumerate();
-    let exempt = flows
-        .filter(|(_, flow)| flow.arrivals == Arrivals::Unthrottled)
-        .flat_map(|(index, flow)| (0..flow.producers).map(move |i| producer_thread(index, i)));
-    Judge::new(send_delay_limit_ns(times.min()), exempt.collect())
+    let progress = Progress::stderr(output.quiet, Paint::stderr(super::color(output)));
+    let done = perform(
+        &Order::of(args)?,
+        args.out.as_deref(),
+        progress,
+        &interrupts,
+    )?;
+    show(args, output, &done)?;
+    Ok(done.exit)
 }
 
 /// Prints the result.
-fn show(
-    args: &RunArgs,
-    output: &OutputArgs,
-    file: &RunFile,
-    context: &TextContext<'_>,
-) -> Result<()> {
+fn show(args: &RunArgs, output: &OutputArgs, done: &Performed) -> Result<()> {
+    let context = TextContext {
+        folder: Some(&done.folder),
+        page: done.page.as_deref(),
+        over_time: Some(&done.over_time),
+        ..TextContext::default()
+    };
     let text = match args.format() {
-        Format::Json => serde_json::to_string_pretty(file)? + "\n",
-        Format::Text => text::summary(file, context, Paint::stdout(super::color(output))),
+        Format::Json => serde_json::to_string_pretty(&done.file)? + "\n",
+        Format::Text => text::summary(&done.file, &context, Paint::stdout(super::color(output))),
     };
     super::print(&text)
-}
-
-/// Takes away the folder of a run that left nothing in it: one that did not take place, or could not be written.
-fn clear(folder: &Path) {
-    if folder.join(RUN_FILE).exists() {
-        return;
-    }
-    // Best effort: the error at hand is the one to tell.
-    let windows: PathBuf = folder.join(WINDOWS_FILE);
-    if std::fs::metadata(&windows).is_ok_and(|file| file.len() == 0) {
-        let _ = std::fs::remove_file(windows);
-        let _ = std::fs::remove_dir(folder);
-    }
 }

@@ -17,6 +17,9 @@ const CLEAR: f64 = 0.012;
 /// `s` of a step that did not decide.
 const UNCLEAR: f64 = 0.025;
 
+/// Credit that is earned between the end of an overload and the step after it: seconds.
+const EARNED_S: f64 = 0.5;
+
 /// The distribution of the capacity.
 #[derive(Clone, Debug)]
 pub struct Belief {
@@ -107,11 +110,7 @@ impl Belief {
 
 /// (ln rate, softness, passed) of a step; `None`: it teaches nothing.
 fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, bool)> {
-    // So many independent late events a step could show at the limit: the fewer, the less it says.
-    let strictest = settings.limits.iter().map(|limit| limit.allowed);
-    let strictest = strictest.filter(|allowed| *allowed > 0.0).fold(1.0, f64::min);
-    let shown = (step.effective * strictest).max(1.0);
-    let softness = if step.clear { CLEAR } else { UNCLEAR } * (1.0 + 2.0 / shown.sqrt());
+    let softness = if step.clear { CLEAR } else { UNCLEAR };
     let per_s = match step.outcome {
         Outcome::Invalid => return None,
         Outcome::Fail => step.per_s,
@@ -120,13 +119,15 @@ fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, 
     Some((per_s.ln(), softness, step.outcome == Outcome::Pass))
 }
 
-/// The share of a passed rate that is proven. Where bursts are granted, a step that was not preceded by an overload may have lived on
-/// credit: of d seconds at rate r, a credit of b seconds of capacity c leaves r d <= c (d + b).
+/// The share of a passed rate that is proven. Of d seconds at rate r, what waits within the limit was not seen, and where bursts are
+/// granted a step that was not preceded by an overload may have lived on credit, one that was on what it earned since. With b seconds of
+/// the capacity c in all, r d <= c (d + b).
 pub(super) fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
     let lasted = step.to_s - step.from_s;
-    if burst && !step.spent {
-        lasted / (lasted + settings.credit_s)
-    } else {
-        1.0
-    }
+    let credit = match (burst, step.spent) {
+        (false, _) => 0.0,
+        (true, false) => settings.credit_s,
+        (true, true) => EARNED_S,
+    };
+    lasted / (lasted + settings.patience_s.min(lasted) + credit)
 }

@@ -309,7 +309,7 @@ impl Search {
                 (s, s)
             }
             _ => {
-                let s = (1.2 * credits_s).max(10.0);
+                let s = (1.2 * credits_s).max(20.0);
                 (s, s.max(40.0))
             }
         };

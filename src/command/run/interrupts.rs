@@ -1,31 +1,36 @@
-//! What Ctrl-C does to a run.
+//! What Ctrl-C does to runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::clock::{Clock, Monotonic};
 use crate::command::exit::INVALID;
 use crate::drive::control::Control;
 use crate::drive::run::RunError;
 
-/// The switch that Ctrl-C turns. Clones share one.
+/// The switch that Ctrl-C turns, for a run or for several in turn. Clones share one.
 #[derive(Clone, Default)]
-pub(super) struct Interrupts {
-    control: Control,
-    committed: Arc<AtomicBool>,
+pub(in crate::command) struct Interrupts(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// The switch of the run under way.
+    control: Mutex<Control>,
+    count: AtomicU32,
+    committed: AtomicBool,
 }
 
 impl Interrupts {
     /// Begins to heed Ctrl-C. The first ends the load and lets the run be written up; while there is nothing to tidy up yet it
     /// leaves at once, as the second always does.
-    pub(super) fn heed() -> Interrupts {
+    pub(in crate::command) fn heed() -> Interrupts {
         let interrupts = Interrupts::default();
-        let handler = interrupts.clone();
-        let count = AtomicU32::new(0);
+        let shared = Arc::clone(&interrupts.0);
         let handled = ctrlc::set_handler(move || {
-            handler.control.interrupt(Monotonic.now());
-            let first = count.fetch_add(1, Ordering::SeqCst) == 0;
-            let committed = handler.committed.load(Ordering::SeqCst);
+            // Counted first: a run that begins meanwhile must not miss it.
+            let first = shared.count.fetch_add(1, Ordering::SeqCst) == 0;
+            shared.control().interrupt(Monotonic.now());
+            let committed = shared.committed.load(Ordering::SeqCst);
             if first && committed {
                 return;
             }
@@ -40,13 +45,32 @@ impl Interrupts {
         interrupts
     }
 
-    /// From here on the run leaves something behind that has to be tidied up or written up.
-    pub(super) fn commit(&self) {
-        self.committed.store(true, Ordering::SeqCst);
+    /// From here on there is something to be tidied up or written up.
+    pub(in crate::command) fn commit(&self) {
+        self.0.committed.store(true, Ordering::SeqCst);
     }
 
-    /// The run's switch.
-    pub(super) fn control(&self) -> &Control {
-        &self.control
+    /// The switch of the next run; turned already when the user has interrupted an earlier one.
+    pub(in crate::command) fn next_run(&self) -> Control {
+        let control = Control::default();
+        *self.0.control() = control.clone();
+        if self.interrupted() {
+            control.interrupt(Monotonic.now());
+        }
+        control
+    }
+
+    /// Whether the user has interrupted anything.
+    pub(in crate::command) fn interrupted(&self) -> bool {
+        self.0.count.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Shared {
+    /// Nothing that holds this lock can leave half a value behind.
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

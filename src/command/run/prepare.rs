@@ -7,15 +7,15 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::interrupts::Interrupts;
-use crate::cli::{RunArgs, TargetKind};
+use super::order::{Destination, Order};
+use crate::cli::TargetKind;
 use crate::clock::{Clock, Monotonic, wall_now};
-use crate::command::client_options;
 use crate::command::confirm::{self, Offer};
 use crate::command::exit::Usage;
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
-use crate::scenario::{self, Arrivals, Flow, Metric, Problem, Scenario, Source};
+use crate::scenario::{Arrivals, Flow, Metric, Scenario};
 use crate::schedule::FlowSchedule;
 use crate::target::Target;
 use crate::target::kafka::admin::Admin;
@@ -49,30 +49,19 @@ struct Cluster {
     embedded: Option<Embedded>,
 }
 
-/// Reads, checks, connects, creates topics.
+/// Checks, connects, creates topics.
 pub(super) fn prepare(
-    args: &RunArgs,
+    order: &Order,
     progress: &mut Progress,
     interrupts: &Interrupts,
 ) -> Result<Prepared> {
-    let loaded = scenario::load(
-        &Source::named(&args.scenario.name)?,
-        &args.scenario.overrides(),
-    )?;
-    // A problem says itself that it is a warning; what is added here is called one when it is shown.
-    let told = |warning: &Problem| {
-        warning
-            .to_string()
-            .trim_start_matches("warning: ")
-            .to_owned()
-    };
-    let mut warnings: Vec<String> = loaded.warnings.iter().map(told).collect();
-    let mut scenario = loaded.scenario;
-    if args.target == Some(TargetKind::Null) {
+    let mut warnings = order.warnings.clone();
+    let mut scenario = order.scenario.clone();
+    if order.to.target == Some(TargetKind::Null) {
         leave_groups_out(&mut scenario, &mut warnings);
     }
     let scenario = Arc::new(scenario);
-    let run_id = match &args.run_id {
+    let run_id = match &order.run_id {
         Some(id) => id.clone(),
         None => made_up_id(),
     };
@@ -81,9 +70,9 @@ pub(super) fn prepare(
     let schedules: Vec<Arc<FlowSchedule>> = (0..scenario.flows.len())
         .map(|flow| Arc::new(FlowSchedule::compile(&scenario, flow)))
         .collect();
-    heed_max_rate(args, &scenario, &schedules)?;
+    heed_max_rate(&order.to, &scenario, &schedules)?;
     let draft = Draft {
-        args,
+        to: &order.to,
         scenario: &scenario,
         traffic: &traffic,
         schedules: &schedules,
@@ -106,6 +95,12 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
+    /// The topics this run created; none on the embedded cluster, which takes them with it.
+    pub(super) fn created(&self) -> Vec<String> {
+        let cluster = self.cluster.iter();
+        cluster.flat_map(|c| c.created.clone()).collect()
+    }
+
     /// Ends the clients, and deletes what the run created if that was asked for.
     pub(super) fn leave(self, delete_topics: bool) {
         let Prepared {
@@ -174,11 +169,11 @@ pub(in crate::command) fn tag_of(run_id: &str) -> u64 {
 
 /// `--max-rate`: refuse to offer more than this at any instant.
 fn heed_max_rate(
-    args: &RunArgs,
+    to: &Destination,
     scenario: &Scenario,
     schedules: &[Arc<FlowSchedule>],
 ) -> Result<()> {
-    let Some(limit) = args.max_rate else {
+    let Some(limit) = to.max_rate else {
         return Ok(());
     };
     let limit = limit.as_per_second();
@@ -223,7 +218,7 @@ fn peak_per_s(schedules: &[Arc<FlowSchedule>]) -> f64 {
 
 /// What is known before the cluster is reached.
 struct Draft<'a> {
-    args: &'a RunArgs,
+    to: &'a Destination,
     scenario: &'a Arc<Scenario>,
     traffic: &'a Arc<Traffic>,
     schedules: &'a [Arc<FlowSchedule>],
@@ -241,8 +236,8 @@ struct Reached {
 
 impl Draft<'_> {
     fn reach(&self, progress: &mut Progress, warnings: &mut Vec<String>) -> Result<Reached> {
-        let mut options = client_options(&self.args.cluster)?;
-        match self.args.target {
+        let mut options = self.to.options.clone();
+        match self.to.target {
             Some(TargetKind::Null) => {
                 // There is no client, but what a scenario may not hold it may not hold here either.
                 self.check_settings(&options, warnings)?;
@@ -289,7 +284,7 @@ impl Draft<'_> {
         let count = wanted.len();
         progress.show(Monotonic.now(), Stage::Topics { count });
         self.interrupts.commit();
-        let ready = admin.prepare_topics(&wanted, self.args.allow_existing)?;
+        let ready = admin.prepare_topics(&wanted, self.to.allow_existing)?;
         warnings.extend(ready.warnings.iter().cloned());
         let info = self.info("kafka", &admin.cluster().brokers, &ready, client);
         Ok(self.reached(options, admin, info, ready.created, None))
@@ -304,7 +299,7 @@ impl Draft<'_> {
         embedded: Option<Embedded>,
     ) -> Reached {
         let names = self.names();
-        let group_prefix = format!("{}{}.", self.args.topic_prefix, self.run_id);
+        let group_prefix = format!("{}{}.", self.to.topic_prefix, self.run_id);
         let target = KafkaTarget::new(
             Arc::clone(self.scenario),
             options.clone(),
@@ -352,7 +347,7 @@ impl Draft<'_> {
     }
 
     fn names(&self) -> Vec<String> {
-        let prefix = &self.args.topic_prefix;
+        let prefix = &self.to.topic_prefix;
         let topics = self.scenario.topics.iter();
         topics
             .map(|topic| format!("{prefix}{}", topic.name))
@@ -427,7 +422,7 @@ impl Draft<'_> {
                 .max()
                 .unwrap_or(1),
         };
-        confirm::confirm(&offer, &hosts, self.args.yes)?;
+        confirm::confirm(&offer, &hosts, self.to.yes)?;
         Ok(())
     }
 
@@ -439,8 +434,8 @@ impl Draft<'_> {
         client: BTreeMap<String, String>,
     ) -> TargetInfo {
         let address = |b: &crate::target::kafka::admin::Broker| format!("{}:{}", b.host, b.port);
-        let bootstrap = match (&self.args.cluster.bootstrap, kind) {
-            (Some(typed), "kafka") => typed.split(',').map(|a| a.trim().to_owned()).collect(),
+        let bootstrap = match (self.to.options.bootstrap(), kind) {
+            (Some(given), "kafka") => given.split(',').map(|a| a.trim().to_owned()).collect(),
             _ => brokers.iter().map(address).collect(),
         };
         let topics = self.scenario.topics.iter().zip(self.names()).enumerate();
