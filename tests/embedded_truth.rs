@@ -91,6 +91,7 @@ fn an_injected_round_trip_is_what_service_time_shows() {
         folder: folder.path().to_owned(),
         judge: Judge::new(1_000_000, Vec::new()),
         watcher: None,
+        ladder: None,
         scenario,
     };
     let ran = run(job, &mut Nobody).unwrap();

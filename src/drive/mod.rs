@@ -4,6 +4,7 @@ pub mod abort;
 mod consumer;
 pub mod control;
 mod in_flight;
+pub mod ladder;
 mod outbox;
 pub mod plan;
 mod producer;

@@ -4,6 +4,7 @@
 mod closed;
 mod defects;
 mod journeys;
+mod ladder;
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -102,6 +102,7 @@ fn take_place(
         folder: folder.to_owned(),
         judge: judge_of(scenario),
         watcher: Some(gather(Arc::clone(&gathered))),
+        ladder: None,
     };
     let mut view = LiveView::new(Arc::clone(scenario), progress);
     let mut ran: Ran = drive(job, &mut view)?;
