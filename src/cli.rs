@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod capacity;
+
+pub use capacity::{CapacityArgs, Over};
+
 use crate::scenario::Overrides;
 use crate::scenario::quantity::{Count, Lapse, Rate};
 
@@ -65,6 +69,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what would be sent, without a cluster
     Plan(Box<PlanArgs>),
+    /// Find the highest load at which every limit holds, and the headroom over the scenario's peak
+    Capacity(Box<CapacityArgs>),
     /// Tell what run folders hold: pages, plots, tables
     Report(ReportArgs),
     /// List the built-in scenarios, print one, or copy one to edit

@@ -1,5 +1,6 @@
 //! One file for each subcommand.
 
+pub mod capacity;
 pub mod clean;
 pub mod completions;
 pub mod confirm;
@@ -53,6 +54,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Plan(args) => {
             drop(out);
             plan::run(args, &cli.output)?;
+        }
+        Command::Capacity(args) => {
+            drop(out);
+            return capacity::capacity(args, &cli.output);
         }
         Command::Report(args) => {
             drop(out);

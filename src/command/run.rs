@@ -8,9 +8,9 @@ mod prepare;
 mod watch;
 
 pub(super) use interrupts::Interrupts;
-pub(super) use order::Order;
-pub(super) use perform::{Performed, perform};
-pub(super) use prepare::tag_of;
+pub(super) use order::{Destination, Order, load};
+pub(super) use perform::{Performed, judge_of, perform};
+pub(super) use prepare::{Prepared, prepare, tag_of};
 
 use anyhow::Result;
 

@@ -16,6 +16,7 @@ pub mod over_time;
 pub mod plan;
 pub mod plot;
 pub mod progress;
+pub mod search;
 mod table;
 pub mod term;
 pub mod text;

@@ -14,6 +14,7 @@ use crate::systems::{Course, Credit, Drifting, Queue, Servers, System, TURN_S, T
 const SEEDS: u64 = 300;
 const TURNS: usize = (1.0 / TURN_S) as usize;
 
+/// Limits on a p99 of 100 ms.
 fn settings(start_per_s: f64) -> Settings {
     Settings {
         start_per_s,
@@ -106,12 +107,6 @@ fn bars(name: &str, mut one: impl FnMut(u64) -> (f64, Searched)) {
         let [low, estimate, high] = found.estimate_per_s.unwrap_or([0.0; 3]);
         covered += u32::from(low <= truth && truth <= high);
         estimates.push(estimate / truth);
-        if (estimate / truth - 1.0).abs() > 0.08 || found.rated_per_s.is_none() || seed == 5 {
-            println!("{seed} {:?}", found.end);
-            for s in searched.search.steps() {
-                println!("  {:?} {:.3} {:.0}-{:.0} {:?} clear {} spent {} burst {} {} {:?}", s.purpose, s.per_s / truth, s.from_s, s.to_s, s.outcome, s.clear, s.spent, s.burst, s.reason, s.shares[0]);
-            }
-        }
         if let Some(found) = found.rated_per_s {
             rated += 1;
             over += u32::from(found > 1.03 * truth);
@@ -133,8 +128,12 @@ fn bars(name: &str, mut one: impl FnMut(u64) -> (f64, Searched)) {
         steps[steps.len() - 1],
         seconds[seconds.len() / 2],
         seconds[seconds.len() - 1],
-        at(&ratios, 0.01), at(&ratios, 0.5), ratios.last(),
-        at(&estimates, 0.05), at(&estimates, 0.5), at(&estimates, 0.95),
+        at(&ratios, 0.01),
+        at(&ratios, 0.5),
+        ratios.last(),
+        at(&estimates, 0.05),
+        at(&estimates, 0.5),
+        at(&estimates, 0.95),
     );
     println!("{told}");
     assert!(covered >= 0.85, "{told}");
@@ -156,9 +155,18 @@ fn queue_bars(name: &str, build: impl Fn(u64) -> (f64, Queue)) {
     });
 }
 
+/// M/M/4 with a limit of 50 ms. Near its capacity such a queue forgets within 4 cμ / (cμ - λ)², here 0.6 s: steps are long beside it. A
+/// limit that is long beside the time between events makes slower queues, whose steps see too little of them: there the estimate lies
+/// above the truth.
+const LIMIT_S: f64 = 0.05;
+
+fn servers(seed: u64) -> Servers {
+    Servers::new(seed, 4, 300.0, LIMIT_S)
+}
+
 #[test]
 fn simulated_servers_are_as_late_as_the_formula_says() {
-    let mut system = Servers::new(1, 4, 300.0, 0.1);
+    let mut system = servers(1);
     let truth = system.capacity(0.01);
     let (mut late, mut due) = (0.0, 0.0);
     for _ in 0..30_000 {
@@ -166,7 +174,7 @@ fn simulated_servers_are_as_late_as_the_formula_says() {
         late += turn.late;
         due += turn.due;
     }
-    // 3.5 million events; excursions of about a second make some thousands of independent ones of them.
+    // 3,000 s, and what is late comes in bursts of about a second: some hundreds of independent ones.
     let share = late / due;
     assert!((0.008..0.012).contains(&share), "{share} at {truth}");
 }
@@ -174,10 +182,13 @@ fn simulated_servers_are_as_late_as_the_formula_says() {
 #[test]
 fn many_servers() {
     bars("M/M/4", |seed| {
-        let mut system = Servers::new(seed, 4, 300.0, 0.1);
+        let mut system = servers(seed);
         let truth = system.capacity(0.01);
-        let found = search(settings(start(seed, truth)), &mut system, |_, _| ());
-        (truth, found)
+        let settings = Settings {
+            patience_s: LIMIT_S,
+            ..settings(start(seed, truth))
+        };
+        (truth, search(settings, &mut system, |_, _| ()))
     });
 }
 
@@ -230,11 +241,15 @@ fn never_above(build: impl Fn(u64) -> Queue) {
     for seed in 0..SEEDS {
         let mut system = build(seed);
         let mut carried: Vec<(f64, f64)> = Vec::new();
-        let searched = search(settings(start(seed, 20_000.0)), &mut system, |system, search| {
-            if search.action().purpose == Purpose::Confirm {
-                carried.push((search.action().per_s, system.carries()));
-            }
-        });
+        let searched = search(
+            settings(start(seed, 20_000.0)),
+            &mut system,
+            |system, search| {
+                if search.action().purpose == Purpose::Confirm {
+                    carried.push((search.action().per_s, system.carries()));
+                }
+            },
+        );
         let Some(found) = searched.found.rated_per_s else {
             continue;
         };
@@ -247,7 +262,10 @@ fn never_above(build: impl Fn(u64) -> Queue) {
             searched.search.steps()
         );
     }
-    assert!(rated as f64 >= 0.9 * SEEDS as f64, "only {rated} were rated");
+    assert!(
+        rated as f64 >= 0.9 * SEEDS as f64,
+        "only {rated} were rated"
+    );
 }
 
 #[test]

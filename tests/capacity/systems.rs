@@ -50,7 +50,9 @@ fn binomial(rng: &mut Stream, n: f64, p: f64) -> f64 {
         }
         return f64::min(count, n);
     }
-    (mean + (mean * (1.0 - p)).sqrt() * normal(rng)).round().clamp(0.0, n)
+    (mean + (mean * (1.0 - p)).sqrt() * normal(rng))
+        .round()
+        .clamp(0.0, n)
 }
 
 /// Noise that forgets: AR(1) by turn, stationary, of mean 0.
@@ -109,10 +111,17 @@ pub struct Queue {
 pub enum Credit {
     None,
     /// Tokens come at the capacity; so many seconds of them are kept.
-    Bucket { kept_s: f64, tokens: f64, told: bool },
+    Bucket {
+        kept_s: f64,
+        tokens: f64,
+        told: bool,
+    },
     /// Kafka's client quota: samples of a second, of which the last 11 are averaged. Whoever is above has to wait until the average
     /// is what it may be.
-    Window { samples: Vec<f64>, muted_until_s: f64 },
+    Window {
+        samples: Vec<f64>,
+        muted_until_s: f64,
+    },
 }
 
 impl Credit {

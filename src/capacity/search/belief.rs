@@ -92,7 +92,11 @@ impl Belief {
             above => self.cumulative[above - 1],
         };
         // The weight of a point is spread over the step around it.
-        let within = if high > low { (q - low) / (high - low) } else { 0.5 };
+        let within = if high > low {
+            (q - low) / (high - low)
+        } else {
+            0.5
+        };
         (self.first + self.step * (above as f64 - 0.5 + within)).exp()
     }
 

@@ -127,7 +127,10 @@ fn highest(schedules: &[FlowSchedule]) -> (f64, f64) {
     instants
         .into_iter()
         .map(|at| (at, rate(at)))
-        .fold((0.0, 0.0), |best, one| if one.1 > best.1 { one } else { best })
+        .fold(
+            (0.0, 0.0),
+            |best, one| if one.1 > best.1 { one } else { best },
+        )
 }
 
 /// The scenario with its clock at that instant, its pools as they are then, and nothing that changes over time.
@@ -139,9 +142,9 @@ fn still(scenario: &Scenario, simulated_s: f64) -> Scenario {
     still.abort = Abort::default();
     still.scale = 1.0;
     for pool in &mut still.pools {
-        let held = pool.flash.filter(|flash| {
-            flash.at <= simulated_s && simulated_s < flash.at + flash.lasting
-        });
+        let held = pool
+            .flash
+            .filter(|flash| flash.at <= simulated_s && simulated_s < flash.at + flash.lasting);
         pool.flash = held.map(|flash| crate::scenario::PickFlash {
             at: 0.0,
             lasting: 1e12,
@@ -296,6 +299,9 @@ arrivals = { periodic = { devices = 50, every = "500ms" } }
     fn what_has_no_rate_is_refused() {
         let text = DAY.replace("mean = \"100/s\"", "arrivals = \"unthrottled\"");
         let error = Held::of(&parse(&text, &Overrides::default()), 1.0).expect_err("refused");
-        assert!(error.to_string().contains("flow steady is unthrottled"), "{error}");
+        assert!(
+            error.to_string().contains("flow steady is unthrottled"),
+            "{error}"
+        );
     }
 }

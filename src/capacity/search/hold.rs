@@ -91,7 +91,9 @@ impl Hold {
 
     /// What waits, in seconds of its load.
     pub fn waits_s(&self) -> f64 {
-        self.levels.last().map_or(0.0, |(backlog, _)| backlog / self.action.per_s)
+        self.levels
+            .last()
+            .map_or(0.0, |(backlog, _)| backlog / self.action.per_s)
     }
 
     /// Whether all of the hold's seconds are known.
@@ -291,7 +293,10 @@ fn beyond(settings: &Settings, known: &[Settled], z: f64) -> Option<String> {
         (low > limit.allowed).then_some((limit, share.share / limit.allowed.max(1e-9)))
     });
     let first = missed.next()?;
-    let worst = missed.fold(first, |worst, one| if one.1 > worst.1 { one } else { worst });
+    let worst = missed.fold(
+        first,
+        |worst, one| if one.1 > worst.1 { one } else { worst },
+    );
     Some(worst.0.name.clone())
 }
 

@@ -154,15 +154,24 @@ impl Search {
         }
     }
 
+    /// How long it has gone on, in seconds.
+    pub fn elapsed_s(&self) -> f64 {
+        self.at_s
+    }
+
+    /// The failed step with the lowest rate: what gave first.
+    pub fn first_failure(&self) -> Option<&Step> {
+        let failed = self.steps.iter().filter(|s| s.outcome == Outcome::Fail);
+        failed.min_by(|a, b| a.per_s.total_cmp(&b.per_s))
+    }
+
     /// What is known by now.
     pub fn found(&self) -> Found {
-        let failed = self.steps.iter().filter(|s| s.outcome == Outcome::Fail);
-        let first = failed.min_by(|a, b| a.per_s.total_cmp(&b.per_s));
         Found {
             end: self.end.clone(),
             estimate_per_s: Belief::of(&self.settings, &self.steps).map(|b| b.interval()),
             rated_per_s: self.rated(),
-            gave: first.map(|step| step.reason.clone()),
+            gave: self.first_failure().map(|step| step.reason.clone()),
         }
     }
 
@@ -309,8 +318,8 @@ impl Search {
                 (s, s)
             }
             _ => {
-                let s = (1.2 * credits_s).max(20.0);
-                (s, s.max(40.0))
+                let s = (1.2 * credits_s).max(self.settings.confirm_s.min(20.0));
+                (s, (2.0 * s).max(self.settings.confirm_s.min(40.0)))
             }
         };
         Length { least_s, most_s }
@@ -377,9 +386,12 @@ impl Search {
         self.steps.iter().any(|step| step.burst)
     }
 
-    fn passed(&self) -> Option<f64> {
+    /// The highest rate that passed.
+    pub fn passed(&self) -> Option<f64> {
         let rates = self.rates(Outcome::Pass);
-        rates.fold(None, |most, rate| Some(most.map_or(rate, |most: f64| most.max(rate))))
+        rates.fold(None, |most, rate| {
+            Some(most.map_or(rate, |most: f64| most.max(rate)))
+        })
     }
 
     /// The highest rate that passed on more than credit.
@@ -387,12 +399,17 @@ impl Search {
         let burst = self.burst();
         let passes = self.steps.iter().filter(|s| s.outcome == Outcome::Pass);
         let rates = passes.map(|step| step.per_s * carried(&self.settings, step, burst));
-        rates.fold(None, |most, rate| Some(most.map_or(rate, |most: f64| most.max(rate))))
+        rates.fold(None, |most, rate| {
+            Some(most.map_or(rate, |most: f64| most.max(rate)))
+        })
     }
 
-    fn failed(&self) -> Option<f64> {
+    /// The lowest rate that failed.
+    pub fn failed(&self) -> Option<f64> {
         let rates = self.rates(Outcome::Fail);
-        rates.fold(None, |least, rate| Some(least.map_or(rate, |least: f64| least.min(rate))))
+        rates.fold(None, |least, rate| {
+            Some(least.map_or(rate, |least: f64| least.min(rate)))
+        })
     }
 
     fn rates(&self, outcome: Outcome) -> impl Iterator<Item = f64> {
@@ -434,6 +451,8 @@ impl Search {
         let candidates = self.candidates().into_iter();
         candidates
             .filter(|rate| self.confirmed(*rate) >= CONFIRMATIONS && !self.refused(*rate))
-            .fold(None, |most, rate| Some(most.map_or(rate, |most: f64| most.max(rate))))
+            .fold(None, |most, rate| {
+                Some(most.map_or(rate, |most: f64| most.max(rate)))
+            })
     }
 }

@@ -13,11 +13,13 @@
 //! where a burst was seen, and before the confirmations in any case, the burst is spent first by a short overload.
 
 mod belief;
-
+pub mod demand;
+pub mod file;
 
 pub mod held;
 mod hold;
 mod machine;
+pub mod reading;
 mod share;
 pub mod watch;
 

@@ -48,20 +48,29 @@ impl Limits {
 
     /// The longest time that a limit on response times allows; `None`: none limits them.
     pub fn patience(&self) -> Option<Duration> {
-        let times = self.watched.iter().filter_map(|(question, _)| {
-            match (question.metric, question.limit) {
-                (Metric::Response | Metric::EndToEnd, Limit::BelowTime(limit)) => Some(limit),
-                _ => None,
-            }
-        });
-        times.max()
+        self.times().max()
+    }
+
+    /// The shortest.
+    pub fn tightest(&self) -> Option<Duration> {
+        self.times().min()
+    }
+
+    fn times(&self) -> impl Iterator<Item = Duration> {
+        let watched = self.watched.iter();
+        watched.filter_map(|(question, _)| match (question.metric, question.limit) {
+            (Metric::Response | Metric::EndToEnd, Limit::BelowTime(limit)) => Some(limit),
+            _ => None,
+        })
     }
 
     /// The response limit that is plotted: the first, as (flow or event, quantile, limit in microseconds).
     pub fn plotted(&self) -> Option<(&Question, &str)> {
         let mut responses = self.watched.iter();
         responses
-            .find(|(question, _)| question.metric == Metric::Response && question.quantile.is_some())
+            .find(|(question, _)| {
+                question.metric == Metric::Response && question.quantile.is_some()
+            })
             .map(|(question, name)| (question, name.as_str()))
     }
 
@@ -88,7 +97,9 @@ impl Limits {
             with_room
                 .filter_map(|flow| flow.send_delay.as_ref())
                 .for_each(|delay| delays.merge(delay));
-            let p99_us = delays.quantile_us(0.99, 0).filter(|_| delays.count() >= 100)?;
+            let p99_us = delays
+                .quantile_us(0.99, 0)
+                .filter(|_| delays.count() >= 100)?;
             (p99_us > self.send_delay_limit_us).then(|| {
                 let delay = units::time_us(p99_us);
                 format!("the send delay's p99 was {delay} while the client's queue had room")

@@ -150,7 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The judge of the generator: how late it may send, and which threads are busy by design.
-fn judge_of(scenario: &Scenario) -> Judge {
+pub(in crate::command) fn judge_of(scenario: &Scenario) -> Judge {
     let times = scenario
         .slos
         .iter()

@@ -5,10 +5,10 @@
 
 mod account;
 mod facts;
-mod figure;
+pub(in crate::report) mod figure;
 mod head;
 mod limits;
-mod number;
+pub(in crate::report) mod number;
 mod scenario;
 mod tables;
 
@@ -113,7 +113,7 @@ pub fn write(data: &RunData) -> std::io::Result<PathBuf> {
 }
 
 /// The rules of the page, of its plots in the dark, and of the runs' colours.
-fn style(runs: usize) -> String {
+pub(in crate::report) fn style(runs: usize) -> String {
     let mut css = include_str!("style.css").to_owned();
     css.push_str(&format!(
         "@media screen and (prefers-color-scheme: dark) {{\n{}}}\n",
