@@ -88,12 +88,15 @@ fn a_ceiling_is_rated_and_a_search_goes_on_where_another_ended() {
 
 #[test]
 fn what_has_no_rate_is_refused() {
-    let done =
-        Highwater::new(&SCENARIO.replace("\"even\"\nmean     = \"100/s\"", "\"unthrottled\""))
-            .command("capacity")
-            .args(&["--target", "null"])
-            .spawn()
-            .wait();
+    let done = Highwater::new(
+        &SCENARIO
+            .replace("\"even\"\nmean     = \"100/s\"", "\"unthrottled\"")
+            .replace("\"response\"", "\"service\""),
+    )
+    .command("capacity")
+    .args(&["--target", "null"])
+    .spawn()
+    .wait();
     assert_eq!(done.code, 2, "{}", done.stderr);
     assert!(
         done.stderr.contains("flow orders is unthrottled"),

@@ -100,20 +100,20 @@ impl Search {
     /// A search that knows the steps of an earlier one, or nothing.
     pub fn new(settings: Settings, steps: Vec<Step>) -> Search {
         let id = steps.iter().map(|step| step.action + 1).max().unwrap_or(0);
-        let action = Action {
-            id,
-            purpose: Purpose::Drain,
-            per_s: settings.start_per_s,
-        };
         let mut search = Search {
+            action: Action {
+                id,
+                purpose: Purpose::Drain,
+                per_s: settings.start_per_s,
+            },
             settings,
             steps,
             state: State::Done,
-            action,
             at_s: 0.0,
             end: None,
         };
-        search.onward(false);
+        // Clients connect and a cold cluster warms up while little is asked of them; no step begins before that is answered.
+        search.drain(None);
         search
     }
 
@@ -217,7 +217,9 @@ impl Search {
     fn drain_per_s(&self) -> f64 {
         let believed = Belief::of(&self.settings, &self.steps).map(|b| b.quantile(0.05));
         let known = self.proven().into_iter().chain(believed);
-        known.reduce(f64::max).unwrap_or(self.action.per_s / DOWN)
+        known
+            .reduce(f64::max)
+            .unwrap_or(self.settings.start_per_s.min(self.action.per_s))
     }
 
     /// Less load where it does not drain, more where credit would be earned.
@@ -253,8 +255,13 @@ impl Search {
         if let Some((hold, judged)) = failed {
             let (step, complaint) = hold.step(&self.settings, &judged);
             let per_s = step.per_s;
+            let again = self
+                .steps
+                .last()
+                .is_some_and(|s| s.outcome == Outcome::Invalid);
             self.steps.push(step);
-            if let Some(complaint) = complaint {
+            // It teaches nothing, so the same is tried once more: a machine may have been busy with something else for a moment.
+            if let Some(complaint) = complaint.filter(|_| again) {
                 return self.finish(End::Generator { per_s, complaint });
             }
         }
