@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 mod capacity;
+mod paired;
 
 pub use capacity::{CapacityArgs, Over};
+pub use paired::{CompareArgs, GateArgs, MinEffect, Named, PairedArgs, PairedFormat};
 
 use crate::scenario::Overrides;
 use crate::scenario::quantity::{Count, Lapse, Rate};
@@ -71,6 +73,12 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Find the highest load at which every limit holds, and the headroom over the scenario's peak
     Capacity(Box<CapacityArgs>),
+    /// Carry the same load to two to five clusters in turn, and tell how they differ
+    Compare(Box<CompareArgs>),
+    /// Compare a candidate with a baseline, with an exit code for CI
+    Gate(Box<GateArgs>),
+    /// Measure what this machine can generate and how noisy it is
+    Calibrate(CalibrateArgs),
     /// Tell what run folders hold: pages, plots, tables
     Report(ReportArgs),
     /// List the built-in scenarios, print one, or copy one to edit
@@ -135,6 +143,10 @@ pub struct RunArgs {
     /// Refuse a scenario that would offer more than this, as in 20k/s
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
     pub max_rate: Option<Rate>,
+
+    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    #[arg(long, help_heading = "Safety")]
+    pub no_realtime: bool,
 
     /// Name of this run, in stamps, groups and the run file [default: made up]
     #[arg(long, value_name = "ID", value_parser = run_id, help_heading = "Result")]
@@ -368,6 +380,22 @@ pub struct CleanArgs {
     /// Delete without asking
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Flags of `calibrate`.
+#[derive(Clone, Debug, Args)]
+pub struct CalibrateArgs {
+    /// How long each of its runs lasts
+    #[arg(long, value_name = "TIME", value_parser = lapse, default_value = "5s")]
+    pub duration: Duration,
+
+    /// Print what is stored already, and measure nothing
+    #[arg(long)]
+    pub show: bool,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `completions`.

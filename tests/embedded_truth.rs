@@ -90,6 +90,7 @@ fn an_injected_round_trip_is_what_service_time_shows() {
         control: Control::default(),
         folder: folder.path().to_owned(),
         judge: Judge::new(1_000_000, Vec::new()),
+        realtime: true,
         watcher: None,
         ladder: None,
         scenario,

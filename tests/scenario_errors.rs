@@ -458,6 +458,8 @@ fn secrets_are_refused_and_never_shown() {
         ("sasl.jaas.config", "user hunter2"),
         ("ssl.key.pem", "hunter2"),
         ("sasl.password", "${env:X}hunter2"),
+        // Where a secret is to be found is for whoever runs it to say.
+        ("sasl.password", "${env:hunter2}"),
     ] {
         for text in [
             base(&[("end", &format!("[client]\n{name} = \"{value}\""))]),
@@ -480,8 +482,6 @@ fn secrets_are_refused_and_never_shown() {
             );
         }
     }
-    let reference = base(&[("end", "[client]\nsasl.password = \"${env:SECRET}\"")]);
-    assert!(load_text(&reference, &Overrides::default()).is_ok());
 }
 
 /// The one error of the base with these flags.

@@ -136,7 +136,7 @@ arrivals = { batch = { size = "25M", within = "20m", at = ["10:00", "09:00"], ke
 [flow.mails]
 event    = "mail"
 mean     = "100/s"
-arrivals = { batch = { size = { lognormal = { median = 60_000, sigma = 1.2, max = 1_000_000 } }, within = "4m real" } }
+arrivals = { batch = { size = { lognormal = { median = "60k", sigma = 1.2, max = "1M" } }, within = "4m real" } }
 [flow.feed]
 event    = "mail"
 mean     = "5/s"
@@ -145,6 +145,7 @@ defects  = { late = { share = 0.1, by = "1h" } }
 [flow.desk]
 event    = "mail"
 arrivals = { closed = { users = 40, think = { exponential = "5s" } } }
+defects  = { duplicate = { share = 0 } }
 "#;
 
 fn rest(change: impl FnOnce(&mut Overrides)) -> Scenario {

@@ -5,7 +5,7 @@
 
 use crate::measure::units;
 
-use super::signed_rank::Interval;
+use super::signed_rank::{Interval, hodges_lehmann, prediction};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -65,6 +65,42 @@ impl Compared {
             Compared::Throughput => units::rate(value),
             Compared::Cpu => units::time_ns((value * 1e3).round() as u64),
             Compared::Response(_) | Compared::EndToEnd(_) => units::time_us(value.round() as u64),
+        }
+    }
+}
+
+/// What a difference is taken from, which decides how wide its interval is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Two runs, one right after the other.
+    Pairs,
+    /// A run of the candidate, and one of the baseline that was made once, another time: its own noise is in every difference.
+    Stored,
+}
+
+impl Evidence {
+    /// The interval of the log ratio; `None` of no difference.
+    pub fn interval(self, differences: &[f64]) -> Option<Interval> {
+        match self {
+            Evidence::Pairs => hodges_lehmann(differences, CONFIDENCE),
+            Evidence::Stored => prediction(differences, CONFIDENCE),
+        }
+    }
+
+    /// The standard error of the estimate from `n` differences that scatter with this standard deviation. The Hodges-Lehmann
+    /// estimate's is √(π/3) of the mean's where noise is normal; a stored run adds a whole deviation of its own.
+    fn error(self, deviation: f64, n: f64) -> f64 {
+        match self {
+            Evidence::Pairs => deviation * (std::f64::consts::PI / 3.0 / n).sqrt(),
+            Evidence::Stored => deviation * (1.0 + 1.0 / n).sqrt(),
+        }
+    }
+
+    /// How much a run is off from the next of the same side, of the standard deviation of its differences.
+    pub fn run_to_run(self, deviation: f64) -> f64 {
+        match self {
+            Evidence::Pairs => deviation / 2_f64.sqrt(),
+            Evidence::Stored => deviation,
         }
     }
 }
@@ -169,15 +205,14 @@ impl Question {
     /// a pair's log ratio has this standard deviation. `None` where it can't be told.
     ///
     /// Each look must find it in √0.95 = 97.5 % of all cases. It does when the estimate is 1.96 standard errors above the lower end
-    /// of an interval that begins at the margin: margin + (t(0.975, n - 1) + 1.96) × error. The Hodges-Lehmann estimate's standard
-    /// error is √(π/3) of the mean's where noise is normal.
-    pub fn smallest_found(&self, deviation: f64, pairs: usize) -> Option<f64> {
+    /// of an interval that begins at the margin: margin + (t(0.975, n - 1) + 1.96) × error.
+    pub fn smallest_found(&self, deviation: f64, pairs: usize, evidence: Evidence) -> Option<f64> {
         use statrs::distribution::{ContinuousCDF, StudentsT};
         if pairs < 2 || !deviation.is_finite() {
             return None;
         }
         let n = pairs as f64;
-        let error = deviation * (std::f64::consts::PI / 3.0 / n).sqrt();
+        let error = evidence.error(deviation, n);
         let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
         let found = self.margin() + (student.inverse_cdf(0.975) + 1.96) * error;
         Some(match self.of.more_is_better() {
@@ -263,9 +298,18 @@ mod tests {
             of: Compared::Throughput,
             min_effect: 0.03,
         };
-        assert!((throughput.smallest_found(0.0, 12).expect("known") - 0.03).abs() < 1e-9);
+        assert!(
+            (throughput
+                .smallest_found(0.0, 12, Evidence::Pairs)
+                .expect("known")
+                - 0.03)
+                .abs()
+                < 1e-9
+        );
         // 0.0305 + (2.201 + 1.96) * 0.036 * sqrt(1.0472 / 12) = 0.0747, and 1 - exp(-0.0747) = 0.072.
-        let found = throughput.smallest_found(0.036, 12).expect("known");
+        let found = throughput
+            .smallest_found(0.036, 12, Evidence::Pairs)
+            .expect("known");
         assert!((found - 0.072).abs() < 1e-3, "{found}");
     }
 

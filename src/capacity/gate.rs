@@ -16,8 +16,8 @@
 //! The sides take turns as A B B A A B B A: a machine that slowly gets slower, or faster, then meets both alike. A pair of which a
 //! run can't count is run again in the same order, a few times at most.
 
-use super::effect::{CONFIDENCE, Finding, Question};
-use super::signed_rank::{Interval, hodges_lehmann, prediction};
+use super::effect::{Evidence, Finding, Question};
+use super::signed_rank::Interval;
 
 /// The pairs of a look before the first question.
 pub const FIRST: usize = 8;
@@ -33,15 +33,6 @@ pub enum Side {
     Baseline,
     /// What would take its place.
     Candidate,
-}
-
-/// What a difference is taken from, which decides how wide its interval is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// Two runs, one right after the other.
-    Pairs,
-    /// A run of the candidate, and one of the baseline that was made once, another time: its own noise is in every difference.
-    Stored,
 }
 
 /// How the gate judges.
@@ -123,8 +114,8 @@ pub struct Answer {
     pub first: Look,
     /// In the second, where there was one.
     pub second: Option<Look>,
-    /// What it comes to.
-    pub finding: Finding,
+    /// What they come to.
+    pub outcome: Look,
 }
 
 /// What a look found of a figure.
@@ -238,8 +229,14 @@ impl Gate {
             return self.turn();
         }
         let answers = self.answers();
-        let any = |finding| answers.iter().any(|answer| answer.finding == finding);
-        let nothing = answers.iter().all(|a| a.finding == Finding::Nothing);
+        let any = |finding| {
+            answers
+                .iter()
+                .any(|answer| answer.outcome.finding == finding)
+        };
+        let nothing = answers
+            .iter()
+            .all(|a| a.outcome.finding == Finding::Nothing);
         let decision = if any(Finding::Worse) {
             Decision::Failed
         } else if any(Finding::TooNoisy) || nothing {
@@ -260,10 +257,7 @@ impl Gate {
     }
 
     fn judge(&self, question: usize, differences: &[f64]) -> Look {
-        let interval = match self.rules.evidence {
-            Evidence::Pairs => hodges_lehmann(differences, CONFIDENCE),
-            Evidence::Stored => prediction(differences, CONFIDENCE),
-        };
+        let interval = self.rules.evidence.interval(differences);
         Look {
             interval,
             finding: self.rules.questions[question].finding(interval),
@@ -277,30 +271,27 @@ impl Gate {
             return Answer {
                 first,
                 second: None,
-                finding: first.finding,
+                outcome: first,
             };
         }
         let second = self.look(1, question);
-        let finding = match first.finding {
-            Finding::Worse => second.finding,
+        let outcome = match first.finding {
+            Finding::Worse => second,
             _ => {
-                let all: Vec<f64> = self
-                    .looks
-                    .iter()
-                    .flat_map(|look| &look[question])
-                    .copied()
-                    .collect();
-                match self.judge(question, &all).finding {
-                    // It was not worse in both looks.
-                    Finding::Worse => Finding::NotShown,
-                    finding => finding,
+                let looks = self.looks.iter();
+                let all: Vec<f64> = looks.flat_map(|look| &look[question]).copied().collect();
+                let mut all = self.judge(question, &all);
+                // It was not worse in both looks.
+                if all.finding == Finding::Worse {
+                    all.finding = Finding::NotShown;
                 }
+                all
             }
         };
         Answer {
             first,
             second: Some(second),
-            finding,
+            outcome,
         }
     }
 }

@@ -4,6 +4,8 @@ pub mod effect;
 pub mod gate;
 pub mod gather;
 pub mod judge;
+pub mod paired;
+pub mod same_load;
 pub mod search;
 pub mod signed_rank;
 pub mod slo;

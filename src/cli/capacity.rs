@@ -79,6 +79,10 @@ pub struct CapacityArgs {
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
     pub max_rate: Option<Rate>,
 
+    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    #[arg(long, help_heading = "Safety")]
+    pub no_realtime: bool,
+
     /// The search's folder; must not exist [default: runs/NAME-TIME]
     #[arg(long, value_name = "DIR", help_heading = "Result")]
     pub out: Option<PathBuf>,

@@ -99,10 +99,12 @@ impl Search<'_> {
                 allow_existing: args.allow_existing,
                 yes: args.yes,
                 max_rate: args.max_rate,
+                realtime: !args.no_realtime,
             },
             run_id: None,
             delete_topics: args.delete_topics,
             page: false,
+            tell: true,
         })
     }
 

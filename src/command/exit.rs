@@ -4,6 +4,7 @@ use anyhow::Error;
 
 use super::confirm::Declined;
 use crate::drive::run::RunError;
+use crate::measure::calibration::CalibrationError;
 use crate::measure::folder::FolderError;
 use crate::measure::line::ReadError;
 use crate::report::data::LoadError;
@@ -41,6 +42,7 @@ pub fn code_of(error: &Error) -> u8 {
             let usage = cause.is::<ScenarioErrors>()
                 || cause.is::<TrafficError>()
                 || cause.is::<FolderError>()
+                || cause.is::<CalibrationError>()
                 || cause.is::<LoadError>()
                 || cause.is::<ReadError>()
                 || cause.is::<Declined>()

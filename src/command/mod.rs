@@ -1,15 +1,19 @@
 //! One file for each subcommand.
 
+pub mod calibrate;
 pub mod capacity;
 pub mod clean;
+pub mod compare;
 pub mod completions;
 pub mod confirm;
 pub mod exit;
+pub mod gate;
 pub mod plan;
 pub mod report;
 pub mod run;
 pub mod scenarios;
 pub mod schema;
+mod sides;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -58,6 +62,18 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Capacity(args) => {
             drop(out);
             return capacity::capacity(args, &cli.output);
+        }
+        Command::Gate(args) => {
+            drop(out);
+            return gate::gate(args, &cli.output);
+        }
+        Command::Compare(args) => {
+            drop(out);
+            return compare::compare(args, &cli.output);
+        }
+        Command::Calibrate(args) => {
+            drop(out);
+            calibrate::calibrate(args, &cli.output)?;
         }
         Command::Report(args) => {
             drop(out);

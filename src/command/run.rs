@@ -10,7 +10,7 @@ mod watch;
 pub(super) use interrupts::Interrupts;
 pub(super) use order::{Destination, Order, load};
 pub(super) use perform::{Performed, judge_of, perform};
-pub(super) use prepare::{Prepared, prepare, tag_of};
+pub(super) use prepare::{Prepared, made_up_id, prepare, tag_of};
 
 use anyhow::Result;
 

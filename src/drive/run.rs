@@ -60,6 +60,8 @@ pub struct Job {
     pub folder: PathBuf,
     /// Judges the generator.
     pub judge: Judge,
+    /// Whether the threads that send may go before those of other programs.
+    pub realtime: bool,
     /// Sees each second as it completes.
     pub watcher: Option<Watcher>,
     /// Where schedules come from that take over from these while the run goes on.
@@ -94,6 +96,8 @@ pub struct Ran {
     pub last_errors: Vec<(usize, String)>,
     /// Parts of the run that are missing, a clause each.
     pub incomplete: Vec<String>,
+    /// Whether the threads that send were scheduled in real time.
+    pub realtime: bool,
 }
 
 /// Why a load ended before its time.
@@ -160,6 +164,7 @@ struct Stage {
     reports: Sender<Report>,
     producer_news: (Sender<ProducerNews>, Receiver<ProducerNews>),
     member_news: (Sender<MemberLost>, Receiver<MemberLost>),
+    realtime: bool,
 }
 
 impl Stage {
@@ -212,6 +217,10 @@ impl Stage {
             reports,
             producer_news: channel(),
             member_news: channel(),
+            // As fast as possible in real time would leave nothing to anybody else on this machine.
+            realtime: job.realtime
+                && scenario.flows.iter().all(|flow| flow.arrivals.has_due())
+                && threads::may_be_in_real_time(),
         })
     }
 
@@ -343,7 +352,10 @@ impl Stage {
                     Some(producer.run(run_ns, settle_ns))
                 };
                 let name = producer_thread(flow, index);
-                self.producers.push(threads::spawn(name, work)?);
+                self.producers.push(match self.realtime {
+                    true => threads::spawn_in_real_time(name, work)?,
+                    false => threads::spawn(name, work)?,
+                });
             }
         }
         Ok(())
@@ -404,6 +416,7 @@ impl Stage {
             client: watch.client,
             last_errors,
             incomplete,
+            realtime: self.realtime,
         }
     }
 }

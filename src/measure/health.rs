@@ -18,6 +18,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::{Buckets, Count, MergedHistogram};
 use super::sampler::Observation;
 
@@ -78,11 +80,42 @@ pub struct Judge {
     rss_max_bytes: u64,
 }
 
+/// What the limit of an unhealthy generator was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// A thread had no time left.
+    Core,
+    /// A thread waited for a core: something else had it.
+    RunQueue,
+    /// The cgroup's quota.
+    Throttled,
+    /// The hypervisor gave the machine's time to others.
+    Steal,
+    /// It sent late while the client had room.
+    SendDelay,
+}
+
+impl Limit {
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Limit::Core => "core",
+            Limit::RunQueue => "run_queue",
+            Limit::Throttled => "throttled",
+            Limit::Steal => "steal",
+            Limit::SendDelay => "send_delay",
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
     /// False: the run proves nothing.
     pub healthy: bool,
+    /// What the limit was; empty while healthy.
+    pub limits: Vec<Limit>,
     /// Why not: a clause each, without a full stop.
     pub reasons: Vec<String>,
     /// Cores used, on average over all that was observed.
@@ -186,21 +219,26 @@ impl Judge {
         // Too few for a p99: the median must do.
         self.judge_delays(0.5);
         let all = [
-            &self.core,
-            &self.run_queue,
-            &self.throttled,
-            &self.steal,
-            &self.send_delay,
+            (Limit::Core, &self.core),
+            (Limit::RunQueue, &self.run_queue),
+            (Limit::Throttled, &self.throttled),
+            (Limit::Steal, &self.steal),
+            (Limit::SendDelay, &self.send_delay),
         ];
         let bad: BTreeSet<u32> = all
             .iter()
-            .flat_map(|cause| &cause.seconds)
+            .flat_map(|(_, cause)| &cause.seconds)
             .copied()
             .collect();
         let warm = self.seconds.union(&bad).count();
         let healthy = bad.len() as f64 <= excused(warm);
+        let at_limit = all.iter().filter(|(_, cause)| !cause.seconds.is_empty());
         Health {
             healthy,
+            limits: match healthy {
+                true => Vec::new(),
+                false => at_limit.map(|(limit, _)| *limit).collect(),
+            },
             reasons: if healthy {
                 Vec::new()
             } else {

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod account;
+pub mod calibration;
 pub mod client_stats;
 pub mod codec;
 pub mod collect;

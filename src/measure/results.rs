@@ -127,6 +127,10 @@ impl Collected {
             run_queue_delay: self.health.run_queue_delay,
             rss_max_bytes: self.health.rss_max_bytes,
             healthy: self.health.healthy,
+            limits: self.health.limits.clone(),
+            calibration: None,
+            // Known to whoever started the threads.
+            realtime: false,
         }
     }
 }

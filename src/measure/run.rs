@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, GroupAccount};
+use super::calibration::Cited;
+use super::health::Limit;
 use super::line::is_zero;
 use super::machine::Machine;
 use super::shape::Model;
@@ -292,6 +294,15 @@ pub struct Generator {
     pub rss_max_bytes: u64,
     /// False: the generator was the limit.
     pub healthy: bool,
+    /// What the limit was; left out when it was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// What its machine can generate, as `highwater calibrate` found; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Cited>,
+    /// Whether the threads that send were scheduled in real time.
+    #[serde(default)]
+    pub realtime: bool,
 }
 
 impl GroupResult {

@@ -248,7 +248,7 @@ fn with_changes(shown: &[Option<Shown>]) -> Vec<String> {
 }
 
 /// A ratio as a change: `+12 %`, `−3.4 %`, `same`, `× 14`.
-fn change(ratio: f64) -> String {
+pub fn change(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     match percent {
         p if p.abs() < 0.05 => "same".to_owned(),

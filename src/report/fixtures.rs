@@ -195,6 +195,9 @@ pub(super) fn good() -> RunFile {
             run_queue_delay: 0.003,
             rss_max_bytes: 121_000_000,
             healthy: true,
+            limits: Vec::new(),
+            calibration: None,
+            realtime: true,
         },
     }
 }

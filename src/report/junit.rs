@@ -69,7 +69,7 @@ fn is_green(case: &TestCase) -> bool {
     matches!(case.status, TestCaseStatus::Success { .. })
 }
 
-fn status(kind: NonSuccessKind, ty: &str, message: &str) -> TestCaseStatus {
+pub(super) fn status(kind: NonSuccessKind, ty: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(inert(ty).as_ref());
     status.set_message(inert(message).as_ref());

@@ -4,7 +4,7 @@
 //! and a text to so many columns, that no run comes near it.
 
 mod comparison;
-mod inert;
+pub(super) mod inert;
 
 use crate::capacity::verdict::Weight;
 use crate::measure::run::{RunFile, SloResult};
@@ -48,13 +48,13 @@ fn single(data: &RunData) -> String {
 
 /// Markdown under construction.
 #[derive(Default)]
-struct Page {
-    text: String,
+pub(super) struct Page {
+    pub(super) text: String,
 }
 
 impl Page {
     /// A block of its own.
-    fn block(&mut self, text: &str) {
+    pub(super) fn block(&mut self, text: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
@@ -68,7 +68,7 @@ impl Page {
     }
 
     /// A table of at most [`ROWS`] rows; columns whose heading ends in `:` hold numbers.
-    fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
+    pub(super) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
         self.long_table(head, rows, ROWS);
     }
 
@@ -88,7 +88,7 @@ impl Page {
     }
 
     /// What is folded away until somebody asks. The title is ours.
-    fn details(&mut self, title: &str, inside: impl FnOnce(&mut Page)) {
+    pub(super) fn details(&mut self, title: &str, inside: impl FnOnce(&mut Page)) {
         self.block(&format!("<details><summary>{title}</summary>"));
         inside(self);
         self.block("</details>");

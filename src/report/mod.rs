@@ -1,5 +1,6 @@
 //! Telling it: a run file in; a page, plots, text for the terminal, a line, Markdown, CSV, JUnit and JSON out.
 
+pub mod calibration;
 mod chart;
 pub mod compare;
 pub mod csv;
@@ -13,6 +14,7 @@ pub mod line;
 mod live;
 pub mod markdown;
 pub mod over_time;
+pub mod paired;
 pub mod plan;
 pub mod plot;
 pub mod progress;

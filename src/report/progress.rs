@@ -213,6 +213,8 @@ impl Load {
 pub struct Progress {
     sink: Sink,
     shown: Option<(Tick, Stage)>,
+    /// Which run of several this is; empty where there is one.
+    label: String,
 }
 
 enum Sink {
@@ -231,7 +233,17 @@ impl Progress {
         } else {
             Sink::Plain(Box::new(std::io::stderr()))
         };
-        Progress { sink, shown: None }
+        Progress {
+            sink,
+            shown: None,
+            label: String::new(),
+        }
+    }
+
+    /// The same for one run of several: `label` says which.
+    pub fn labelled(mut self, label: &str) -> Progress {
+        self.label = format!("{label} · ");
+        self
     }
 
     /// Lines into `out`.
@@ -239,6 +251,7 @@ impl Progress {
         Progress {
             sink: Sink::Plain(out),
             shown: None,
+            label: String::new(),
         }
     }
 
@@ -248,7 +261,7 @@ impl Progress {
         match &mut self.sink {
             Sink::Quiet => return,
             Sink::Live(live, paint) => {
-                live.draw(|width| drawn(&stage, width, *paint));
+                live.draw(|width| drawn(&stage, &self.label, width, *paint));
                 return;
             }
             Sink::Plain(out) => {
@@ -260,7 +273,7 @@ impl Progress {
                     return;
                 }
                 // Nobody reads a closed standard error, and a run must not end because of it.
-                let _ = writeln!(out, "{}", stage.line());
+                let _ = writeln!(out, "{}{}", self.label, stage.line());
             }
         }
         self.shown = Some((now, stage));
@@ -312,14 +325,15 @@ impl Write for Printer {
 }
 
 /// What stands on a terminal of so many columns.
-fn drawn(stage: &Stage, width: usize, paint: Paint) -> Vec<String> {
+fn drawn(stage: &Stage, label: &str, width: usize, paint: Paint) -> Vec<String> {
     let Stage::Load(load) = stage else {
-        return vec![cut(&stage.line(), width)];
+        return vec![cut(&format!("{label}{}", stage.line()), width)];
     };
     let elapsed = match load.clock() {
         Some(clock) => format!("{} · simulated {clock}", load.elapsed()),
         None => load.elapsed(),
     };
+    let elapsed = format!("{label}{elapsed}");
     let share = load.elapsed_ns as f64 / load.total_ns.max(1) as f64;
     // Two lines: one of the whole would not fit 100 columns.
     vec![
@@ -538,7 +552,7 @@ pub(super) mod tests {
         ];
         for stage in stages {
             for width in [1, 20, 60, 96] {
-                for line in drawn(&stage, width, Paint::PLAIN) {
+                for line in drawn(&stage, "", width, Paint::PLAIN) {
                     let columns = unicode_width::UnicodeWidthStr::width(line.as_str());
                     // A bar leaves a space before itself.
                     assert!(columns <= width + 1, "{width}: {line:?}");
@@ -546,7 +560,7 @@ pub(super) mod tests {
             }
         }
         assert_eq!(
-            drawn(&Stage::Load(load()), 46, Paint::PLAIN)[0],
+            drawn(&Stage::Load(load()), "", 46, Paint::PLAIN)[0],
             "1:23 of 10:00 · simulated 12:01:30 ━━         "
         );
     }

@@ -20,6 +20,7 @@ pub mod quantity;
 mod read;
 mod scalar;
 mod text;
+mod unthrottled;
 mod wire;
 mod wire_arrivals;
 mod wire_journey;

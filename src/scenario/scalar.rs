@@ -103,6 +103,7 @@ scalars!(
     Number,
     Positive,
     NonNegative,
+    Figure,
     Share,
     Quantile,
     Whole,
@@ -271,6 +272,27 @@ bounded!(
     x,
     x > 0.0 && x < 1.0
 );
+
+/// A number of 0 or more; a whole one may be written as counts are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Figure(pub f64);
+
+impl Scalar for Figure {
+    const EXPECTED: &'static str = "a number of 0 or more, as in 2.5 or \"1M\"";
+    fn from_text(text: &str) -> Result<Figure, Refused> {
+        let Count(n) = text.parse()?;
+        Ok(Figure(n as f64))
+    }
+    fn from_whole(n: i128) -> Result<Figure, Refused> {
+        Figure::from_float(n as f64)
+    }
+    fn from_float(x: f64) -> Result<Figure, Refused> {
+        match x.is_finite() && x >= 0.0 {
+            true => Ok(Figure(x)),
+            false => Err(format!("expected {}, found {x}", Figure::EXPECTED).into()),
+        }
+    }
+}
 
 /// A whole number, of either sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -360,7 +360,6 @@ client = { acks = 1, "linger.ms" = 0 }
 [client]
 enable.idempotence = false
 linger.ms = 5.5
-sasl.password = "${env:SECRET}"
 [consume.c]
 topics = ["t"]
 client = { fetch.wait.max.ms = 10 }
@@ -372,8 +371,7 @@ client = { fetch.wait.max.ms = 10 }
         scenario.client,
         [
             pair("enable.idempotence", "false"),
-            pair("linger.ms", "5.5"),
-            pair("sasl.password", "${env:SECRET}")
+            pair("linger.ms", "5.5")
         ]
     );
     assert_eq!(

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
 use super::quantity::{Count, Lapse, Moment};
-use super::scalar::{NonNegative, Positive, Scalar, refusal};
+use super::scalar::{Figure, NonNegative, Positive, Scalar, refusal};
 use super::{Lag, Length, Times};
 
 /// The words of a [`Lag`] with settings. One of them stands, `within` beside `at` alone.
@@ -26,10 +26,10 @@ struct LagTable {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct TimesTable {
-    uniform: Option<(NonNegative, NonNegative)>,
-    exponential: Option<Positive>,
-    lognormal: Option<LogNormal<Positive>>,
-    gamma: Option<Gamma<Positive>>,
+    uniform: Option<(Figure, Figure)>,
+    exponential: Option<Figure>,
+    lognormal: Option<LogNormal<Figure>>,
+    gamma: Option<Gamma<Figure>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -51,9 +51,9 @@ struct Gamma<T> {
 const MOST_TIMES: f64 = 1e12;
 
 /// A mean or a median: above zero.
-fn above_zero(word: &str, length: Length) -> Result<Length, String> {
-    match length.seconds > 0.0 {
-        true => Ok(length),
+fn above_zero(word: &str, value: f64) -> Result<(), String> {
+    match value > 0.0 {
+        true => Ok(()),
         false => Err(format!("`{word}` must be above 0")),
     }
 }
@@ -99,11 +99,11 @@ impl LagTable {
             laws.push(Lag::Uniform(a, b));
         }
         if let Some(mean) = self.exponential {
-            let mean = above_zero("exponential", mean)?;
+            above_zero("exponential", mean.seconds)?;
             laws.push(Lag::Exponential { mean });
         }
         if let Some(LogNormal { median, sigma, max }) = self.lognormal {
-            let median = above_zero("median", median)?;
+            above_zero("median", median.seconds)?;
             if let Some(max) = max {
                 same_clock(median, max)?;
             }
@@ -112,7 +112,7 @@ impl LagTable {
             laws.push(Lag::LogNormal { median, sigma, max });
         }
         if let Some(Gamma { mean, cv }) = self.gamma {
-            let mean = above_zero("mean", mean)?;
+            above_zero("mean", mean.seconds)?;
             laws.push(Lag::Gamma { mean, cv: cv.0 });
         }
         if let Some(at) = self.at {
@@ -131,21 +131,24 @@ impl LagTable {
 impl TimesTable {
     fn times(self) -> Result<Times, String> {
         let mut laws = Vec::new();
-        if let Some((NonNegative(a), NonNegative(b))) = self.uniform {
+        if let Some((Figure(a), Figure(b))) = self.uniform {
             in_order(a, b)?;
             laws.push(Times::Uniform(a, b));
         }
-        if let Some(Positive(mean)) = self.exponential {
+        if let Some(Figure(mean)) = self.exponential {
+            above_zero("exponential", mean)?;
             laws.push(Times::Exponential { mean });
         }
         if let Some(LogNormal { median, sigma, max }) = self.lognormal {
             let (median, max) = (median.0, max.map(|m| m.0));
+            above_zero("median", median)?;
             cut_off(median, max)?;
             let sigma = sigma.0;
             laws.push(Times::LogNormal { median, sigma, max });
         }
         if let Some(Gamma { mean, cv }) = self.gamma {
             let (mean, cv) = (mean.0, cv.0);
+            above_zero("mean", mean)?;
             laws.push(Times::Gamma { mean, cv });
         }
         only(

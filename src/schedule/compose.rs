@@ -27,6 +27,12 @@ pub fn compose(scenario: &Scenario, flow: usize) -> Curve {
     composer.played(composer.scale())
 }
 
+/// [`compose`] with `back` real seconds of what went before.
+pub(super) fn compose_with_past(scenario: &Scenario, flow: usize, back: f64) -> Extended {
+    let composer = Composer::new(scenario, flow);
+    composer.played_with_past(composer.scale(), back, back)
+}
+
 /// The product of flow `flow`'s shapes and spikes itself, of no height.
 pub fn factors(scenario: &Scenario, flow: usize) -> Curve {
     Composer::new(scenario, flow).played(1.0)

@@ -1,6 +1,6 @@
 //! A curve with what went before it: journeys under way at the start of a run began when the run had not.
 
-use super::curve::{Cursor, Curve, Pieces};
+use super::curve::{Cursor, Curve, Line, Pieces};
 
 /// A rate over real time from long before 0 to the end of the run; seconds.
 #[derive(Clone, Debug)]
@@ -49,6 +49,21 @@ impl Extended {
             curve: other(&self.curve),
             ..self
         }
+    }
+
+    /// What of it is from 0 on.
+    pub fn from_zero(&self) -> Curve {
+        let later = self.curve.lines().filter(|line| line.to > self.shift);
+        Curve::from_lines(later.map(|line| {
+            let from = line.from.max(self.shift);
+            let slope = (line.rate_to - line.rate_from) / (line.to - line.from);
+            Line {
+                from: from - self.shift,
+                to: line.to - self.shift,
+                rate_from: line.rate_from + slope * (from - line.from),
+                ..line
+            }
+        }))
     }
 
     /// λ(t); at a jump, the limit from the left.

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commerce;
 mod interrupts;
 mod quota;
 

@@ -97,6 +97,24 @@ fn after_the_load_waiting_is_cut_short_and_the_account_is_closed() {
 }
 
 /// The reader needs 600 x 100 ms = 60 s for what is there; once interrupted, it is given 10 s.
+/// Whoever stops a container or closes a terminal gets the account as well.
+#[test]
+fn to_be_told_to_end_is_an_interrupt() {
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        let run = Highwater::new(&small(30)).spawn();
+        run.wait_for_windows(2);
+        run.signal(signal);
+        let done = run.wait();
+        assert_eq!(done.code, 3, "{}", done.stderr);
+        done.assert_closed();
+        assert!(
+            done.reasons().iter().any(|r| r == "interrupted"),
+            "{:?}",
+            done.reasons()
+        );
+    }
+}
+
 #[test]
 fn groups_do_not_read_on_for_long_after_an_interrupt() {
     let scenario = slow_end().replace("20ms", "100ms");

@@ -51,7 +51,7 @@ fn busy_loops_beside_the_generator_make_a_run_invalid() {
         .replace("settle = \"5s\"", "settle = \"1s\"");
     let done = Highwater::new(&scenario)
         .under(&["taskset", "-c", &core])
-        .args(&["--target", "null"])
+        .args(&["--target", "null", "--no-realtime"])
         .spawn()
         .wait();
     drop(busy);

@@ -145,6 +145,21 @@ impl Highwater {
         }
     }
 
+    /// What `plan --json` says of this scenario text.
+    pub fn plan(scenario: &str) -> serde_json::Value {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scenario.toml");
+        fs::write(&file, scenario).unwrap();
+        let output = binary()
+            .args(["plan", "--json"])
+            .arg(file)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "plan: {text}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// Deletes what the tool left on a cluster.
     pub fn clean(bootstrap: &str) {
         let output = binary()
@@ -286,8 +301,13 @@ impl Running {
 
     /// Interrupts it as Ctrl-C does.
     pub fn interrupt(&self) {
+        self.signal(libc::SIGINT);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
         // SAFETY: the process is our own child and not yet waited for.
-        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGINT) };
+        unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
     }
 
     /// Waits for its end.

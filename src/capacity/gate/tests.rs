@@ -195,7 +195,9 @@ fn what_smallest_found_promises_is_kept() {
     // 95 %, as the bound above; the machine's noise is white, so that it is known.
     let of = Compared::Throughput;
     let deviation = 2_f64.sqrt() * 0.03;
-    let effect = question(of).smallest_found(deviation, MOST).expect("known");
+    let effect = question(of)
+        .smallest_found(deviation, MOST, Evidence::Pairs)
+        .expect("known");
     let caught = (0..2_000)
         .filter(|seed| {
             let (outcome, _) = gate(of, 1.0 - effect, &mut Machine::new(*seed, 0.0, 0.03));
@@ -272,10 +274,10 @@ fn a_figure_that_does_not_recur_passes_and_one_that_nobody_has_is_said() {
         panic!()
     };
     assert_eq!(
-        (cpu.first.finding, cpu.finding),
+        (cpu.first.finding, cpu.outcome.finding),
         (Finding::Worse, Finding::Same)
     );
-    assert_eq!(throughput.finding, Finding::Nothing);
+    assert_eq!(throughput.outcome.finding, Finding::Nothing);
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl super::Search<'_> {
             // Every run makes its topics anew: nothing of the last one is left to read.
             order.delete_topics = true;
             order.page = true;
+            order.tell = number == 1;
             let done = perform(
                 &order,
                 Some(&folder.join(&name)),

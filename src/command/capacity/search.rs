@@ -148,6 +148,7 @@ impl super::Search<'_> {
             control: control.clone(),
             folder: work.folder.clone(),
             judge: judge_of(&prepared.scenario),
+            realtime: prepared.realtime,
             watcher: Some(watcher(outbox.clone())),
             ladder: Some(ladder.clone()),
         };

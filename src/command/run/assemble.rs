@@ -11,7 +11,9 @@ use crate::clock::NS_PER_S;
 use crate::drive::run::{Ran, Stopped};
 use crate::measure::account::GroupAccount;
 use crate::measure::machine::Machine;
-use crate::measure::run::{FORMAT, FlowResult, GroupResult, Plan, RunFile, Tool, Verdict};
+use crate::measure::run::{
+    FORMAT, FlowResult, Generator, GroupResult, Plan, RunFile, Tool, Verdict,
+};
 use crate::measure::shape::RunShape;
 use crate::scenario::hash::{plan_hash, setup_hash};
 use crate::schedule::FlowSchedule;
@@ -58,9 +60,13 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
         consume: groups(prepared, ran),
         partitions: ran.collected.partitions(&shape),
         actions: Vec::new(),
-        generator: ran.collected.generator(&flows),
+        generator: Generator {
+            realtime: ran.realtime,
+            ..ran.collected.generator(&flows)
+        },
         flows,
     };
+    file.generator.calibration = prepared.calibration.clone();
     let circumstances = Circumstances {
         unusable: unusable(&file, ran),
         complaints: ran.collected.health.reasons.clone(),

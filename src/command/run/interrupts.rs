@@ -1,4 +1,4 @@
-//! What Ctrl-C does to runs.
+//! What Ctrl-C does to runs, and SIGTERM and SIGHUP as well.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,8 +14,8 @@ pub(in crate::command) struct Interrupts(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    /// The switch of the run under way.
-    control: Mutex<Control>,
+    /// The switches of all runs so far: those that are over no longer care.
+    controls: Mutex<Vec<Control>>,
     count: AtomicU32,
     committed: AtomicBool,
 }
@@ -29,7 +29,9 @@ impl Interrupts {
         let handled = ctrlc::set_handler(move || {
             // Counted first: a run that begins meanwhile must not miss it.
             let first = shared.count.fetch_add(1, Ordering::SeqCst) == 0;
-            shared.control().interrupt(Monotonic.now());
+            for control in shared.controls().iter() {
+                control.interrupt(Monotonic.now());
+            }
             let committed = shared.committed.load(Ordering::SeqCst);
             if first && committed {
                 return;
@@ -53,7 +55,7 @@ impl Interrupts {
     /// The switch of the next run; turned already when the user has interrupted an earlier one.
     pub(in crate::command) fn next_run(&self) -> Control {
         let control = Control::default();
-        *self.0.control() = control.clone();
+        self.0.controls().push(control.clone());
         if self.interrupted() {
             control.interrupt(Monotonic.now());
         }
@@ -68,8 +70,8 @@ impl Interrupts {
 
 impl Shared {
     /// Nothing that holds this lock can leave half a value behind.
-    fn control(&self) -> MutexGuard<'_, Control> {
-        self.control
+    fn controls(&self) -> MutexGuard<'_, Vec<Control>> {
+        self.controls
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }

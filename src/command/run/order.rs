@@ -23,6 +23,8 @@ pub(in crate::command) struct Order {
     pub(in crate::command) delete_topics: bool,
     /// Write the page into the run folder.
     pub(in crate::command) page: bool,
+    /// Say what there is to be warned of.
+    pub(in crate::command) tell: bool,
 }
 
 /// Where runs go, and what they may do there.
@@ -40,6 +42,8 @@ pub(in crate::command) struct Destination {
     pub(in crate::command) yes: bool,
     /// Refuse to offer more.
     pub(in crate::command) max_rate: Option<Rate>,
+    /// The threads that send may be scheduled in real time.
+    pub(in crate::command) realtime: bool,
 }
 
 impl Order {
@@ -56,10 +60,12 @@ impl Order {
                 allow_existing: args.allow_existing,
                 yes: args.yes,
                 max_rate: args.max_rate,
+                realtime: !args.no_realtime,
             },
             run_id: args.run_id.clone(),
             delete_topics: args.delete_topics,
             page: true,
+            tell: true,
         })
     }
 }

@@ -35,8 +35,6 @@ pub(in crate::command) struct Performed {
     pub(in crate::command) exit: u8,
     /// The page that was written.
     pub(in crate::command) page: Option<PathBuf>,
-    /// The topics it created and left.
-    pub(in crate::command) topics: Vec<String>,
 }
 
 /// Performs a run into the folder `out`, or into one that is named after the scenario. Blocks until it is over and everything is
@@ -52,7 +50,7 @@ pub(in crate::command) fn perform(
 ) -> Result<Performed> {
     let control = interrupts.next_run();
     let prepared = prepare(order, &mut progress, interrupts)?;
-    for warning in &prepared.warnings {
+    for warning in prepared.warnings.iter().filter(|_| order.tell) {
         progress.printer().line(&format!("warning: {warning}"));
     }
     interrupts.commit();
@@ -66,10 +64,6 @@ pub(in crate::command) fn perform(
     let outcome = take_place(&prepared, &control, &folder, progress);
     let result = outcome.map(|(file, over_time, exit)| Performed {
         page: order.page.then(|| write_page(&folder)).flatten(),
-        topics: match order.delete_topics {
-            true => Vec::new(),
-            false => prepared.created(),
-        },
         folder: folder.clone(),
         file,
         over_time,
@@ -101,6 +95,7 @@ fn take_place(
         control: control.clone(),
         folder: folder.to_owned(),
         judge: judge_of(scenario),
+        realtime: prepared.realtime,
         watcher: Some(gather(Arc::clone(&gathered))),
         ladder: None,
     };

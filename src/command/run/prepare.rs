@@ -12,6 +12,7 @@ use crate::cli::TargetKind;
 use crate::clock::{Clock, Monotonic, wall_now};
 use crate::command::confirm::{self, Offer};
 use crate::command::exit::Usage;
+use crate::measure::calibration::{Calibration, Cited};
 use crate::measure::run::{Broker, Target as TargetInfo, TopicInfo};
 use crate::measure::units;
 use crate::report::progress::{Progress, Stage};
@@ -33,11 +34,15 @@ pub(in crate::command) struct Prepared {
     pub(in crate::command) schedules: Vec<Arc<FlowSchedule>>,
     pub(in crate::command) run_id: String,
     pub(in crate::command) run_tag: u64,
+    /// Whether threads may be scheduled in real time.
+    pub(in crate::command) realtime: bool,
     pub(in crate::command) target: Arc<dyn Target>,
     pub(in crate::command) readable: bool,
     /// As `run.json` shows it.
     pub(in crate::command) info: TargetInfo,
     pub(in crate::command) warnings: Vec<String>,
+    /// What this machine is known to generate.
+    pub(in crate::command) calibration: Option<Cited>,
     cluster: Option<Cluster>,
 }
 
@@ -71,6 +76,8 @@ pub(in crate::command) fn prepare(
         .map(|flow| Arc::new(FlowSchedule::compile(&scenario, flow)))
         .collect();
     heed_max_rate(&order.to, &scenario, &schedules)?;
+    let calibration = Calibration::stored();
+    warnings.extend(heed_ceiling(calibration.as_ref(), &scenario, &schedules));
     let draft = Draft {
         to: &order.to,
         scenario: &scenario,
@@ -84,10 +91,12 @@ pub(in crate::command) fn prepare(
         traffic,
         run_id,
         run_tag,
+        realtime: order.to.realtime,
         target: reached.target,
         readable: reached.readable,
         info: reached.info,
         warnings,
+        calibration: calibration.map(|found| found.cited(producers(&scenario))),
         cluster: reached.cluster,
         schedules,
         scenario,
@@ -95,12 +104,6 @@ pub(in crate::command) fn prepare(
 }
 
 impl Prepared {
-    /// The topics this run created; none on the embedded cluster, which takes them with it.
-    pub(super) fn created(&self) -> Vec<String> {
-        let cluster = self.cluster.iter();
-        cluster.flat_map(|c| c.created.clone()).collect()
-    }
-
     /// Ends the clients, and deletes what the run created if that was asked for.
     pub(in crate::command) fn leave(self, delete_topics: bool) {
         let Prepared {
@@ -152,7 +155,7 @@ fn leave_groups_out(scenario: &mut Scenario, warnings: &mut Vec<String>) {
 }
 
 /// Unique enough for one person's runs, and short enough to read: the time, and a few letters of the monotonic clock and process.
-fn made_up_id() -> String {
+pub(in crate::command) fn made_up_id() -> String {
     let salt =
         blake3::hash(format!("{} {}", Monotonic.now().as_ns(), std::process::id()).as_bytes());
     let at = wall_now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -200,6 +203,34 @@ fn heed_max_rate(
         limit / peak
     ))
     .into())
+}
+
+/// The share of its ceiling from which on a machine is doubted: half of it is gone when templates and a network are added.
+const DOUBTFUL: f64 = 0.5;
+
+/// Warns of a scenario that asks for much of what this machine can generate.
+fn heed_ceiling(
+    calibration: Option<&Calibration>,
+    scenario: &Scenario,
+    schedules: &[Arc<FlowSchedule>],
+) -> Option<String> {
+    let calibration = calibration?;
+    let ceiling = calibration.ceiling_per_s(producers(scenario));
+    let peak = peak_per_s(schedules);
+    (peak > ceiling * DOUBTFUL).then(|| {
+        format!(
+            "the scenario offers up to {}, and this machine generates at most {} with as many producers and no cluster (calibrated {}): \
+             above half of that it may be the limit itself; give the flows more producers, or use a larger machine",
+            units::rate(peak),
+            units::rate(ceiling),
+            calibration.made
+        )
+    })
+}
+
+/// How many clients produce.
+fn producers(scenario: &Scenario) -> u32 {
+    scenario.flows.iter().map(|flow| flow.producers).sum()
 }
 
 /// The first flow whose rate no schedule limits.

@@ -17,7 +17,8 @@ const BUSY: f64 = 0.9;
 
 /// All doubts, a sentence each.
 pub(super) fn doubts(scenario: &Scenario, plan: &Plan) -> Vec<String> {
-    let topics = plan.topics.iter().flat_map(of_topic);
+    let keys = dominant_keys(&plan.topics);
+    let topics = plan.topics.iter().filter_map(of_topic);
     let groups = plan.groups.iter().flat_map(of_group);
     let slos = scenario
         .slos
@@ -27,7 +28,8 @@ pub(super) fn doubts(scenario: &Scenario, plan: &Plan) -> Vec<String> {
     let warmup = (plan.warmup_us >= plan.run_us).then(|| {
         "the whole run is warm-up: nothing of it would be judged; shorten `warmup` or lengthen the run".to_owned()
     });
-    let mut doubts: Vec<String> = topics
+    let mut doubts: Vec<String> = keys
+        .chain(topics)
         .chain(groups)
         .chain(slos)
         .chain(flows)
@@ -37,29 +39,44 @@ pub(super) fn doubts(scenario: &Scenario, plan: &Plan) -> Vec<String> {
     doubts
 }
 
-fn of_topic(topic: &TopicPlan) -> Vec<String> {
-    let mut doubts = Vec::new();
+/// Keys that carry much of a topic: those that carry as much of several are told once.
+fn dominant_keys(topics: &[TopicPlan]) -> impl Iterator<Item = String> {
+    let mut told: Vec<((&str, String), Vec<String>)> = Vec::new();
+    for topic in topics.iter().filter(|topic| topic.load.events > 0.0) {
+        let Some((key, share)) = &topic.top_key else {
+            continue;
+        };
+        if *share < DOMINANT {
+            continue;
+        }
+        let (what, name) = (
+            (key.as_str(), units::share(*share)),
+            format!("`{}`", topic.name),
+        );
+        match told.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, names)) => names.push(name),
+            None => told.push((what, vec![name])),
+        }
+    }
+    told.into_iter()
+        .map(|((key, share), names)| {
+            let of = match names.as_slice() {
+                [name] => format!("topic {name}"),
+                names => format!("each of the topics {}", names.join(", ")),
+            };
+            format!("the key `{key}` takes {share} of {of}: one partition, and one consumer, carries all of it")
+        })
+}
+
+fn of_topic(topic: &TopicPlan) -> Option<String> {
+    let hottest = topic.hottest.filter(|hottest| *hottest >= HOT)?;
     let name = &topic.name;
-    if topic.load.events == 0.0 {
-        return doubts;
-    }
-    if let Some((key, share)) = topic
-        .top_key
-        .as_ref()
-        .filter(|(_, share)| *share >= DOMINANT)
-    {
-        doubts.push(format!(
-            "the key `{key}` takes {} of topic `{name}`: one partition, and one consumer, carries all of it",
-            units::share(*share)
-        ));
-    }
-    if let Some(hottest) = topic.hottest.filter(|hottest| *hottest >= HOT) {
-        doubts.push(format!(
+    (topic.load.events > 0.0).then(|| {
+        format!(
             "the hottest partition of topic `{name}` gets {hottest:.1} times the mean: it is full when the topic is at {}",
             units::share(1.0 / hottest)
-        ));
-    }
-    doubts
+        )
+    })
 }
 
 fn of_group(group: &GroupPlan) -> Vec<String> {

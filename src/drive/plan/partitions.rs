@@ -1,13 +1,15 @@
 //! How the load of a topic spreads over its partitions.
 //!
-//! Where a key is one pool's id, from the popularity of the ids in closed form: the head one by one, the rest evenly. Where it is a device,
-//! all devices alike. Everything else from the keys that were rendered: the common ones by their counts, the rest evenly. What chance adds where few keys carry much is estimated on top:
-//! the largest of P counts with a relative spread of `s` is about `1 + s sqrt(2 ln P)` times their mean.
+//! By flow and event. Where a key is one pool's id, from the popularity of the ids in closed form: the head one by one, the rest evenly.
+//! Where it is a device, all devices alike. Everything else from the keys that were rendered: the common ones by their counts, the rest
+//! evenly. What chance adds where few keys (or few journeys that keep theirs) carry much is estimated on top: the largest of P counts with a relative spread of `s` is about `1 + s sqrt(2 ln P)` times their mean.
+
+use std::collections::HashMap;
 
 use super::Ground;
-use super::rates::Rates;
-use super::sample::Sampled;
-use crate::scenario::{Arrivals, KeyPart, PickFlash, Scenario};
+use super::rates::{Cell, Rates};
+use super::sample::{Keyed, Sampled};
+use crate::scenario::{Arrivals, Flow, KeyPart, PickFlash, Scenario};
 use crate::traffic::partition;
 
 /// Ids whose share is looked at one by one; what is less popular spreads evenly.
@@ -66,16 +68,12 @@ fn of_topic(
     sampled: &Sampled,
     (topic, partitions): (usize, u32),
 ) -> Spread {
-    let scenario = ground.scenario;
-    let total = |event: usize| {
-        let cells = rates.cells.iter().filter(|cell| cell.event == event);
-        cells.map(|cell| cell.total).sum::<f64>()
-    };
-    let events: Vec<(usize, f64)> = (0..scenario.events.len())
-        .filter(|&event| scenario.events[event].topic == topic)
-        .map(|event| (event, total(event)))
+    let events = &ground.scenario.events;
+    let cells = rates.cells.iter();
+    let cells: Vec<&Cell> = cells
+        .filter(|cell| events[cell.event].topic == topic && cell.total > 0.0)
         .collect();
-    let all: f64 = events.iter().map(|(_, total)| total).sum();
+    let all: f64 = cells.iter().map(|cell| cell.total).sum();
     let mut spread = Spread {
         shares: vec![0.0; partitions as usize],
         chance: 0.0,
@@ -87,47 +85,43 @@ fn of_topic(
         return spread;
     }
     let mut variance = 0.0;
-    for (event, total) in events.into_iter().filter(|(_, total)| *total > 0.0) {
+    let mut tops: HashMap<String, f64> = HashMap::new();
+    for cell in cells {
         let one = Keys {
             ground,
-            rates,
-            sampled,
-            event,
+            sampled: &sampled.keys[cell.flow][cell.event],
+            cell,
             partitions,
         }
-        .spread(total);
-        let weight = total / all;
+        .spread();
+        let weight = cell.total / all;
         for (sum, share) in spread.shares.iter_mut().zip(&one.shares) {
             *sum += weight * share;
         }
         variance += weight * weight * one.variance;
-        if let Some((key, share)) = one.top
-            && share * weight >= WORTH_NAMING
-            && spread
-                .top_key
-                .as_ref()
-                .is_none_or(|(_, top)| *top < share * weight)
-        {
-            spread.top_key = Some((key, share * weight));
+        if let Some((key, share)) = one.top {
+            *tops.entry(key).or_default() += share * weight;
         }
     }
-    spread.chance = (variance * 2.0 * f64::from(partitions.max(2)).ln()).sqrt();
-    if partitions == 1 {
-        spread.chance = 0.0;
+    spread.top_key = tops
+        .into_iter()
+        .filter(|(_, share)| *share >= WORTH_NAMING)
+        .max_by(|(a, x), (b, y)| x.total_cmp(y).then_with(|| a.cmp(b)));
+    if partitions > 1 {
+        spread.chance = (variance * 2.0 * f64::from(partitions).ln()).sqrt();
     }
     spread
 }
 
-/// The keys of an event.
+/// The keys of an event of a flow.
 struct Keys<'a> {
     ground: &'a Ground<'a>,
-    rates: &'a Rates,
-    sampled: &'a Sampled,
-    event: usize,
+    sampled: &'a Keyed,
+    cell: &'a Cell,
     partitions: u32,
 }
 
-/// How one event spreads.
+/// How one event of a flow spreads.
 struct One {
     shares: Vec<f64>,
     /// The relative variance that chance gives a partition's load.
@@ -137,14 +131,23 @@ struct One {
 }
 
 impl Keys<'_> {
-    fn spread(&self, total: f64) -> One {
-        let scenario = self.ground.scenario;
-        let by_chance = f64::from(self.partitions) / total;
-        match scenario.events[self.event].key.parts.as_slice() {
+    fn spread(&self) -> One {
+        let by_chance = f64::from(self.partitions) / self.cell.total;
+        match self.ground.scenario.events[self.cell.event]
+            .key
+            .parts
+            .as_slice()
+        {
             [] => self.even(by_chance),
-            [KeyPart::Session] => self.even(by_chance * self.clumping()),
+            [KeyPart::Session] => self.even(by_chance * self.sampled.clumping()),
             [KeyPart::Device] => self.devices(),
-            [KeyPart::Pool(pool)] if self.is_closed_form(*pool) => self.pool(*pool, by_chance),
+            [KeyPart::Pool(pool)] if self.is_closed_form(*pool) => {
+                let clumping = match self.is_kept(*pool) {
+                    true => self.sampled.clumping(),
+                    false => 1.0,
+                };
+                self.pool(*pool, by_chance * clumping)
+            }
             _ => self.rendered(by_chance),
         }
     }
@@ -157,29 +160,29 @@ impl Keys<'_> {
         }
     }
 
-    /// How much more than events by themselves those of one key vary together: E[k²] / E[k] of the events k of a key.
-    fn clumping(&self) -> f64 {
-        let counts = self.sampled.keys[self.event].values();
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for count in counts.map(|count| f64::from(*count)) {
-            sum += count;
-            squares += count * count;
-        }
-        if sum > 0.0 { squares / sum } else { 1.0 }
+    fn flow(&self) -> &Flow {
+        &self.ground.scenario.flows[self.cell.flow]
     }
 
     /// Whether the events' ids follow the pool's law: a batch keeps few, a device is all there is.
     fn is_closed_form(&self, pool: usize) -> bool {
-        let scenario = self.ground.scenario;
-        let sends = |flow: &&crate::scenario::Flow| flow.mix.iter().any(|(e, _)| *e == self.event);
-        let own = |flow: &crate::scenario::Flow| match &flow.arrivals {
-            Arrivals::Batch(batch) => !batch.keeps.contains(&pool),
-            Arrivals::Periodic(periodic) => periodic.pool != Some(pool),
-            _ => true,
-        };
-        let of = &scenario.pools[pool];
+        let of = &self.ground.scenario.pools[pool];
         let is_reachable = of.of.is_none() || of.count <= CHILDREN;
-        is_reachable && scenario.flows.iter().filter(sends).all(own)
+        is_reachable
+            && match &self.flow().arrivals {
+                Arrivals::Batch(batch) => !batch.keeps.contains(&pool),
+                Arrivals::Periodic(periodic) => periodic.pool != Some(pool),
+                _ => true,
+            }
+    }
+
+    /// Whether an id of the pool stays with a journey, so that all of its events go to one partition.
+    fn is_kept(&self, pool: usize) -> bool {
+        let journey = self.flow().journey.as_ref();
+        journey.is_some_and(|starting| {
+            let journey = &self.ground.scenario.journeys[starting.journey];
+            journey.keeps.contains(&pool) || journey.held().contains(&pool)
+        })
     }
 
     fn pool(&self, pool: usize, by_chance: f64) -> One {
@@ -224,8 +227,8 @@ impl Keys<'_> {
     /// The share of the event's total that is due while a flash lasts.
     fn felt(&self, flash: &PickFlash, scenario: &Scenario) -> f64 {
         let real = |at: f64| (at - scenario.time.play.0.as_secs_f64()) / scenario.time.compress;
-        self.rates
-            .share_within(self.event, real(flash.at), real(flash.at + flash.lasting))
+        self.cell
+            .share_within(real(flash.at), real(flash.at + flash.lasting))
     }
 
     fn place(&self, id: u64) -> usize {
@@ -234,15 +237,10 @@ impl Keys<'_> {
 
     /// Every device reports as often as any other.
     fn devices(&self) -> One {
-        let flows = self.ground.scenario.flows.iter();
-        let most = flows
-            .filter(|flow| flow.mix.iter().any(|(event, _)| *event == self.event))
-            .filter_map(|flow| match &flow.arrivals {
-                Arrivals::Periodic(periodic) => Some(periodic.devices),
-                _ => None,
-            })
-            .max()
-            .unwrap_or(0);
+        let most = match &self.flow().arrivals {
+            Arrivals::Periodic(periodic) => periodic.devices,
+            _ => 0,
+        };
         if most == 0 || most > DEVICES {
             return self.even(0.0);
         }
@@ -259,7 +257,7 @@ impl Keys<'_> {
 
     /// As the keys that were rendered have it.
     fn rendered(&self, by_chance: f64) -> One {
-        let keys = &self.sampled.keys[self.event];
+        let keys = &self.sampled.counts;
         let count: f64 = keys.values().map(|count| f64::from(*count)).sum();
         if count == 0.0 {
             return self.even(by_chance);

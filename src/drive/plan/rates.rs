@@ -18,8 +18,24 @@ pub(super) struct Cell {
     pub total: f64,
     /// Bytes of one.
     size: Size,
+    /// Length of the run.
+    seconds: f64,
     /// Its rate at the middle of each step of the grid.
     rates: Vec<f32>,
+}
+
+impl Cell {
+    /// The share of its total that is due between two instants, in seconds of the run.
+    pub(super) fn share_within(&self, from: f64, to: f64) -> f64 {
+        let step = self.seconds / GRID as f64;
+        let inside = |i: usize| (from..to).contains(&((i as f64 + 0.5) * step));
+        let (mut within, mut all) = (0.0, 0.0);
+        for (i, rate) in self.rates.iter().enumerate() {
+            all += f64::from(*rate);
+            within += if inside(i) { f64::from(*rate) } else { 0.0 };
+        }
+        if all > 0.0 { within / all } else { 0.0 }
+    }
 }
 
 /// The rates of all events of all flows that are planned.
@@ -47,6 +63,7 @@ impl Rates {
                     event,
                     total: curve.total(),
                     size: sampled.sizes[event],
+                    seconds,
                     rates: (0..GRID).map(rate).collect(),
                 });
             }
@@ -75,20 +92,6 @@ impl Rates {
             peak_bytes_per_s: top(&bytes),
             ..load
         }
-    }
-
-    /// The share of an event's total that is due between two instants, in seconds of the run.
-    pub(super) fn share_within(&self, event: usize, from: f64, to: f64) -> f64 {
-        let step = self.seconds / GRID as f64;
-        let inside = |i: usize| (from..to).contains(&((i as f64 + 0.5) * step));
-        let (mut within, mut all) = (0.0, 0.0);
-        for cell in self.cells.iter().filter(|cell| cell.event == event) {
-            for (i, rate) in cell.rates.iter().enumerate() {
-                all += f64::from(*rate);
-                within += if inside(i) { f64::from(*rate) } else { 0.0 };
-            }
-        }
-        if all > 0.0 { within / all } else { 0.0 }
     }
 
     /// The rate of everything, to be drawn: the highest of each stretch, so that no spike is lost.

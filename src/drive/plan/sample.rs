@@ -26,12 +26,45 @@ pub(super) struct Size {
     pub value: f64,
 }
 
+/// The keys of an event of a flow, as far as it was rendered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keyed {
+    /// How often each came.
+    pub counts: HashMap<Vec<u8>, u32>,
+    /// How many events each journey had.
+    sessions: HashMap<u64, u32>,
+}
+
+impl Keyed {
+    /// How much more than events by themselves those of one journey vary together: E[k²] / E[k] of the events k of a journey.
+    pub(super) fn clumping(&self) -> f64 {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for count in self.sessions.values().map(|count| f64::from(*count)) {
+            sum += count;
+            squares += count * count;
+        }
+        if sum > 0.0 { squares / sum } else { 1.0 }
+    }
+
+    fn take(&mut self, key: &[u8], origin: &Origin) {
+        match self.counts.get_mut(key) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(key.to_vec(), 1);
+            }
+        }
+        if let Origin::Step(step) = origin {
+            *self.sessions.entry(step.session).or_default() += 1;
+        }
+    }
+}
+
 /// What rendering a part of the run has told.
 pub(super) struct Sampled {
     /// By event.
     pub sizes: Vec<Size>,
-    /// By event: how often each key came.
-    pub keys: Vec<HashMap<Vec<u8>, u32>>,
+    /// By flow and event. Of each flow another part was rendered, so counts of two of them don't compare.
+    pub keys: Vec<Vec<Keyed>>,
     /// By event: how many were rendered.
     pub counts: Vec<u32>,
     /// One of each kind.
@@ -46,7 +79,7 @@ pub(super) fn sample(ground: &Ground<'_>) -> Sampled {
     let events = scenario.events.len();
     let mut sampled = Sampled {
         sizes: vec![Size::default(); events],
-        keys: vec![HashMap::new(); events],
+        keys: vec![vec![Keyed::default(); events]; scenario.flows.len()],
         counts: vec![0; events],
         samples: Vec::new(),
         values: vec![Vec::new(); scenario.topics.len()],
@@ -57,7 +90,7 @@ pub(super) fn sample(ground: &Ground<'_>) -> Sampled {
         each(ground, flow, &mut |event, id, original, due_ns, origin| {
             buffer.clear();
             let rendered = renderer.render_copy(event, id, original, due_ns, origin, &mut buffer);
-            sampled.take(ground, &rendered, due_ns, &buffer);
+            sampled.take((ground, flow), &rendered, (due_ns, origin), &buffer);
         });
     }
     for (event, size) in sampled.sizes.iter_mut().enumerate() {
@@ -129,7 +162,13 @@ fn undue(ground: &Ground<'_>, flow: usize, take: Take<'_>) {
 }
 
 impl Sampled {
-    fn take(&mut self, ground: &Ground<'_>, rendered: &Rendered, due_ns: u64, buffer: &[u8]) {
+    fn take(
+        &mut self,
+        (ground, flow): (&Ground<'_>, usize),
+        rendered: &Rendered,
+        (due_ns, origin): (u64, &Origin),
+        buffer: &[u8],
+    ) {
         let event = usize::from(rendered.event);
         let key = rendered.key.clone().map(|range| &buffer[range]);
         let value = rendered.value.clone().map(|range| &buffer[range]);
@@ -149,12 +188,7 @@ impl Sampled {
         size.key += key.map_or(0.0, |key| key.len() as f64);
         size.value += value.map_or(0.0, |value| value.len() as f64);
         if let Some(key) = key {
-            match self.keys[event].get_mut(key) {
-                Some(count) => *count += 1,
-                None => {
-                    self.keys[event].insert(key.to_vec(), 1);
-                }
-            }
+            self.keys[flow][event].take(key, origin);
         }
         let values = &mut self.values[usize::from(rendered.topic)];
         if let (Some(value), true) = (value, values.len() < BATCH * BATCHES) {

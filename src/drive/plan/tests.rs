@@ -144,6 +144,18 @@ fn the_hottest_partition_is_what_rendering_everything_finds() {
     assert!(even.topics[0].hottest.unwrap() < 1.1);
 }
 
+/// A small flow is rendered whole, and a hundredth of a large one: the small one's only key is no more of the topic for that.
+#[test]
+fn flows_weigh_what_they_send() {
+    let small = "arrivals = \"even\"\nmean = \"100/s\"\n[flow.large]\nevent = \"rest\"\narrivals = \"even\"\nmean = \"20k/s\"";
+    let more = "[pool.seller]\ncount = 1\n[event.rest]\ntopic = \"orders\"\nkey = [\"merchant\", \"seller\"]\nvalue = { bytes = \"200B\" }\n[flow.late]\nevent = \"rest\"\narrivals = { batch = { size = 5_000, within = \"10s\", keeps = \"merchant\" } }\nmean = \"100/s\"";
+    let plan = Whole::new(loaded("count = 100_000", small, more)).plan();
+    // The key of a batch is 5,000 of 2 M events, and a sixth of those that are rendered.
+    let top = plan.topics[0].top_key.as_ref();
+    assert!(top.is_none_or(|(_, share)| *share < 0.01), "{top:?}");
+    close(plan.topics[0].hottest.unwrap(), 1.0, 0.03);
+}
+
 #[test]
 fn the_commonest_key_is_named() {
     let plan = Whole::new(loaded("count = 4\nskew = { zipf = 1 }", EVEN, "")).plan();

@@ -86,7 +86,8 @@ fn generator(run: &Shown<'_>, file: &RunFile) -> Vec<Fact> {
             html! {
                 (if generator.healthy { "healthy" } else { "NOT HEALTHY" }) ", "
                 (number(run, &of("cpu_cores"), generator.cpu_cores, &used)) ", "
-                (bytes(run, &of("rss_max_bytes"), generator.rss_max_bytes)) " at most"
+                (bytes(run, &of("rss_max_bytes"), generator.rss_max_bytes)) " at most, sending "
+                (if generator.realtime { "in real time" } else { "as the scheduler allows" })
             },
         ),
         (

@@ -70,14 +70,7 @@ pub fn page(runs: &[RunData]) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                // Whatever a scenario's author wrote into a name, nothing is loaded and nothing runs.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-                title { (names.join(" | ")) " · highwater" }
-                style { (PreEscaped(style(runs.len()))) }
-            }
+            (head_of(&names.join(" | "), &style(runs.len())))
             body {
                 main {
                     (head::head(&shown))
@@ -101,6 +94,20 @@ pub fn page(runs: &[RunData]) -> String {
     markup.into_string()
 }
 
+/// The head of any page: its title, and rules beside those that all pages have.
+pub(in crate::report) fn head_of(title: &str, rules: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            // Whatever a scenario's author wrote into a name, nothing is loaded and nothing runs.
+            meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+            title { (title) " · highwater" }
+            style { (PreEscaped(include_str!("style.css"))) (PreEscaped(rules)) }
+        }
+    }
+}
+
 /// Writes the page of one run into its folder, by rename. Returns the file.
 ///
 /// # Errors
@@ -112,13 +119,12 @@ pub fn write(data: &RunData) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The rules of the page, of its plots in the dark, and of the runs' colours.
+/// The rules of the page's plots in the dark, and of the runs' colours.
 pub(in crate::report) fn style(runs: usize) -> String {
-    let mut css = include_str!("style.css").to_owned();
-    css.push_str(&format!(
+    let mut css = format!(
         "@media screen and (prefers-color-scheme: dark) {{\n{}}}\n",
         plot::css()
-    ));
+    );
     for index in 0..runs {
         let (light, dark) = plot::Ink::Data(index).values();
         css.push_str(&format!(

@@ -9,7 +9,7 @@ const NAME: usize = 60;
 const SENTENCE: usize = 600;
 
 /// A name or value: as code where that can be done, else as [`prose`]. Fit for a table's cell.
-pub(super) fn name(text: &str) -> String {
+pub(in crate::report) fn name(text: &str) -> String {
     let text = cut(text.trim(), NAME);
     if text.is_empty() {
         return "-".to_owned();
@@ -22,7 +22,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// A sentence. Fit for a table's cell.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::report) fn prose(text: &str) -> String {
     escaped(&cut(text.trim(), SENTENCE))
 }
 

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use crate::capacity::search::file::SearchFile;
 use crate::capacity::search::{Outcome, Purpose, Step};
 use crate::measure::folder::write_by_rename;
 use crate::measure::units;
 use crate::report::html::number::name;
-use crate::report::html::{PAGE_FILE, figure, style};
+use crate::report::html::{PAGE_FILE, figure, head_of, style};
 use crate::report::plot;
 
 use super::{plots, sentences};
@@ -37,14 +37,7 @@ fn page(file: &SearchFile) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                // Whatever a scenario's author wrote into a name, nothing is loaded and nothing runs.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-                title { (plot::shown(&file.scenario)) " · capacity · highwater" }
-                style { (PreEscaped(style(1))) }
-            }
+            (head_of(&format!("{} · capacity", plot::shown(&file.scenario)), &style(1)))
             body { main {
                 header {
                     p.brand { "highwater · search for capacity" }

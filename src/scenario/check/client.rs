@@ -7,17 +7,18 @@ use super::super::wire_values::Properties as Wire;
 /// Properties of a producer or consumer.
 pub(super) fn producer(findings: &mut Findings<'_>, wire: &Wire) -> Properties {
     for property in &wire.0 {
-        if secret(&property.name) && !reference(&property.value) {
+        if secret(&property.name) {
             findings.hide(property.value_span.clone());
             let message = format!(
                 "`{}` is a secret: it can't stand in a scenario",
                 property.name
             );
             let problem = findings.error(property.value_span.clone(), message);
-            problem.label = "given in clear".into();
-            problem.help = Some(
-                "take it from elsewhere, as in \"${env:NAME}\" or \"${file:PATH}\"; or give it with -F FILE".into(),
-            );
+            problem.label = "a scenario is for everybody to read".into();
+            problem.help = Some(format!(
+                "put {}=${{env:NAME}} into a file and give it with -F FILE",
+                property.name
+            ));
         }
         if ["bootstrap.servers", "metadata.broker.list"].contains(&property.name.as_str()) {
             let span = property.name_span.clone();
@@ -51,10 +52,4 @@ fn secret(name: &str) -> bool {
     ];
     telling.iter().any(|word| name.contains(word))
         || ["ssl.keystore.key", "sasl.oauthbearer.config"].contains(&name.as_str())
-}
-
-/// Whether a value only says where the real one is.
-fn reference(value: &str) -> bool {
-    let inner = value.strip_prefix("${").and_then(|v| v.strip_suffix('}'));
-    inner.is_some_and(|v| (v.starts_with("env:") || v.starts_with("file:")) && !v.contains('}'))
 }

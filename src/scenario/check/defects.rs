@@ -118,7 +118,8 @@ pub(super) fn suit(
 
 /// Duplicates are due with what they repeat: where nothing is due there are none.
 fn once(findings: &mut Findings<'_>, wire: &Spanned<wire::Defects>, flow: &str) {
-    if let Some(duplicate) = &wire.get_ref().duplicate {
+    let duplicate = wire.get_ref().duplicate.as_ref();
+    if let Some(duplicate) = duplicate.filter(|d| d.get_ref().share.0 > 0.0) {
         let message = format!("{flow} has no instant at which a second one would be due");
         findings.error(duplicate.span(), message).label = "no duplicates there".into();
     }

@@ -43,9 +43,11 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
     };
     let place = key.span();
     let Read { value: wire, whole } = one::<wire::Time>(findings, root, "time")?;
+    // Each by itself, so that all that is wrong is told at once.
+    let history = history(findings, wire.history.as_ref());
     let starts = match &wire.starts {
-        Some(text) => starts(findings, text)?,
-        None => instant(STARTS)?,
+        Some(text) => starts(findings, text),
+        None => instant(STARTS),
     };
     let Some(span) = &wire.span else {
         if whole {
@@ -61,12 +63,13 @@ pub(super) fn check(findings: &mut Findings<'_>, root: &DeTable<'_>) -> Option<T
             "above 0, and at most 366 days".into();
         return None;
     }
+    let starts = starts?;
     let play = match &wire.play {
         Some(play) => played(findings, play, &starts, length)?,
         None => (Duration::ZERO, length),
     };
     let time = Time {
-        history: history(findings, wire.history.as_ref())?,
+        history: history?,
         starts,
         span: length,
         play,

@@ -5,6 +5,7 @@
 
 use super::super::curve::Curve;
 use super::super::draw::{self, unit};
+use super::super::extended::Extended;
 use super::super::order::SHARD_BITS;
 use super::super::smooth::{self, Even};
 use super::super::split::Split;
@@ -45,8 +46,8 @@ enum Starts {
 struct Drawn {
     seed: u64,
     flow: u16,
-    /// Of arrivals.
-    curve: Curve,
+    /// Of arrivals, with what went before the run as far as its batches reach into it.
+    rate: Extended,
     size: Times,
     /// What a size is multiplied by.
     share: f64,
@@ -78,9 +79,15 @@ fn bin_of(ns: i64) -> i64 {
 }
 
 impl Campaigns {
-    /// The batches of flow number `flow` that reach into the run, and the rate expected of them. `curve` is the flow's rate as its
-    /// height and shapes have it; it asks for the batches unless they are listed.
-    pub fn new(scenario: &Scenario, flow: u16, batch: &Batch, curve: Curve) -> (Campaigns, Curve) {
+    /// The batches of flow number `flow` that reach into the run, and the rate expected of them. `rate` gives the flow's rate
+    /// as its height and shapes have it, with so many real seconds of what went before the run; it asks for the batches unless they are
+    /// listed.
+    pub fn new(
+        scenario: &Scenario,
+        flow: u16,
+        batch: &Batch,
+        rate: impl FnOnce(f64) -> Extended,
+    ) -> (Campaigns, Curve) {
         let time = &scenario.time;
         let pace = if batch.within.real {
             1.0
@@ -91,9 +98,11 @@ impl Campaigns {
         let within_ns = within_ns.max(SHORTEST_NS);
         let within = within_ns as f64 / 1e9;
         let (starts, expected) = if batch.at.is_empty() {
-            let expected = smooth::smoothed(&curve, within);
-            let drawn = Drawn::new(scenario, flow, batch, curve, within_ns);
-            (Starts::Drawn(drawn), expected)
+            // A bin more: batches begin anywhere in it.
+            let rate = rate(within + BIN_NS as f64 / 1e9);
+            let smooth = rate.clone().map(|curve| smooth::smoothed(curve, within));
+            let drawn = Drawn::new(scenario, flow, batch, rate, within_ns);
+            (Starts::Drawn(drawn), smooth.from_zero())
         } else {
             let listed = listed(scenario, flow, batch);
             let parts = listed.iter().map(|begun| Even {
@@ -183,12 +192,12 @@ fn listed(scenario: &Scenario, flow: u16, batch: &Batch) -> Vec<Begun> {
 }
 
 impl Drawn {
-    fn new(scenario: &Scenario, flow: u16, batch: &Batch, curve: Curve, within_ns: i64) -> Drawn {
+    fn new(scenario: &Scenario, flow: u16, batch: &Batch, rate: Extended, within_ns: i64) -> Drawn {
         let share = 1.0 / scenario.time.compress;
         let mut drawn = Drawn {
             seed: scenario.seed,
             flow,
-            curve,
+            rate,
             mean: batch.size.mean() * share,
             size: batch.size,
             share,
@@ -206,15 +215,10 @@ impl Drawn {
         drawn
     }
 
-    /// How many batches begin in a bin, and the stream that says when and how large they are. Before the run they begin as often as at its
-    /// start.
+    /// How many batches begin in a bin, and the stream that says when and how large they are.
     fn count(&self, bin: i64, law: &mut draw::Poisson) -> (u32, Stream) {
-        let edge = |bin: i64| self.curve.cumulative((bin * BIN_NS as i64) as f64 / 1e9);
-        let expected = if bin < 0 {
-            self.curve.rate(0.0) * BIN_NS as f64 / 1e9
-        } else {
-            edge(bin + 1) - edge(bin)
-        };
+        let edge = |bin: i64| self.rate.cumulative((bin * BIN_NS as i64) as f64 / 1e9);
+        let expected = edge(bin + 1) - edge(bin);
         let index = u64::from(self.flow) << 32 | u64::from(bin as u32);
         let mut rng = stream(self.seed, Purpose::Batch, index, 0);
         if expected <= 0.0 {
@@ -416,7 +420,7 @@ mod tests {
     use super::super::super::{Bin, Shards};
     use super::super::tests::{SEEDS, Seen, allowed, has_law, schedule, seen};
     use super::*;
-    use crate::scenario::{Arrivals, Length};
+    use crate::scenario::{Arrivals, Length, Shape};
 
     fn campaigns(size: Times, within: f64, at: &[f64]) -> Arrivals {
         Arrivals::Batch(Batch {
@@ -602,6 +606,45 @@ mod tests {
         assert!(
             fresh < 0.2 * first,
             "the test can fail: {fresh} are of batches begun in the run"
+        );
+    }
+
+    /// The second half of an evening whose first half had ten times the rate: batches of 20 s that began before are still under way.
+    #[test]
+    fn batches_drawn_before_the_run_came_at_the_rate_of_their_time() {
+        let quiet_after = Shape::Square {
+            every: 60.0,
+            on: 30.0,
+            height: 10.0,
+            base: 1.0,
+        };
+        let mut late =
+            scenario(campaigns(Times::Fixed(20.0), 20.0, &[]), 550.0).shaped(vec![quiet_after]);
+        late.time.play.0 = Duration::from_secs(30);
+        let curve = schedule(&late).curve().clone();
+        // 1,000/s before and 100/s after 30 s, each spread over the 20 s that follow.
+        for (t, rate) in [
+            (0.0, 1000.0),
+            (5.0, 775.0),
+            (10.0, 550.0),
+            (20.0, 100.0),
+            (29.0, 100.0),
+        ] {
+            assert!((curve.rate(t) - rate).abs() < 1.0, "{t}: {}", curve.rate(t));
+        }
+        let mut first = 0.0;
+        for seed in 1..=SEEDS {
+            let seen = seen(&schedule(&late.clone().seeded(seed)), Shards::all(256));
+            first += seen
+                .iter()
+                .filter(|s| s.arrival.due_ns < 5_000_000_000)
+                .count() as f64;
+        }
+        // 5 s of 887.5 on average, in batches of 20 of which at most five are due within: variance at most six times Poisson's.
+        let expected = 4437.5 * SEEDS as f64;
+        assert!(
+            (first - expected).abs() < 5.0 * (6.0 * expected).sqrt(),
+            "{first} {expected}"
         );
     }
 

@@ -21,6 +21,7 @@ use self::periodic::Devices;
 use self::poisson::Poisson;
 use self::stretch::{Keys, Stretch, Tagged};
 use super::curve::Curve;
+use super::extended::Extended;
 use super::journey::{Course, Journeys, Walk};
 use super::order::SHARD_BITS;
 use super::split::Split;
@@ -61,8 +62,14 @@ enum Process {
 }
 
 impl Process {
-    /// That of flow number `flow`, and the rate expected of it. `curve` is the rate as its height and shapes have it.
-    fn new(scenario: &Scenario, flow: u16, curve: Curve) -> (Process, Curve) {
+    /// That of flow number `flow`, and the rate expected of it. `curve` is the rate as its height and shapes have it, `with_past` the same
+    /// with so many real seconds of what went before the run.
+    fn new(
+        scenario: &Scenario,
+        flow: u16,
+        curve: Curve,
+        with_past: impl FnOnce(f64) -> Extended,
+    ) -> (Process, Curve) {
         let (seed, shards) = (scenario.seed, scenario.shards);
         let poisson = Poisson { seed, flow, shards };
         let process = match &scenario.flows[usize::from(flow)].arrivals {
@@ -78,7 +85,7 @@ impl Process {
                 Process::Bursty(Bursty::new(curve.clone(), *cv, seed, flow, shards))
             }
             Arrivals::Batch(batch) => {
-                let (campaigns, expected) = Campaigns::new(scenario, flow, batch, curve);
+                let (campaigns, expected) = Campaigns::new(scenario, flow, batch, with_past);
                 return (Process::Batch(campaigns), expected);
             }
             Arrivals::Periodic(periodic) => {
@@ -109,7 +116,11 @@ impl FlowSchedule {
             Some(course) => course.curve(),
             None => compose::compose(scenario, flow),
         };
-        let (process, starts) = Process::new(scenario, flow as u16, curve);
+        let with_past = |back| match &course {
+            Some(course) => course.with_past(back),
+            None => compose::compose_with_past(scenario, flow, back),
+        };
+        let (process, starts) = Process::new(scenario, flow as u16, curve, with_past);
         let journeys = course.map(|course| {
             let sent = |event: u16| copies.as_ref().map_or(1.0, |copies| copies.sent(event));
             Arc::new(course.journeys(&starts, process.campaigns(), sent))

@@ -26,6 +26,7 @@ mod walk;
 use super::arrivals::Campaigns;
 use super::compose::{Composer, clock_s, factor};
 use super::curve::Curve;
+use super::extended::Extended;
 use crate::scenario::{Fixes, FlowJourney, Scenario};
 use chain::Chain;
 use convolve::Convolved;
@@ -77,6 +78,11 @@ impl<'a> Course<'a> {
     /// The rate of starts over the run, as height and shapes have it.
     pub fn curve(&self) -> Curve {
         self.composer.played(self.scale)
+    }
+
+    /// [`Course::curve`] with `back` real seconds of what went before the run.
+    pub fn with_past(&self, back: f64) -> Extended {
+        self.composer.played_with_past(self.scale, back, back)
     }
 
     /// What the factors of the ordinary day are multiplied by for starts, so that the flow, or those of its events that are meant, have
