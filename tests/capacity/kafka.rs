@@ -39,7 +39,7 @@ mean     = "8000/s"
 [[slo]]
 metric   = "response"
 quantile = 0.99
-below    = "250ms"
+below    = "800ms"
 "#;
 
 fn search(cluster: &Cluster, flags: &[&str], limit: Duration) -> (Done, SearchFile) {

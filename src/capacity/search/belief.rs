@@ -123,7 +123,7 @@ fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, 
     Some((per_s.ln(), softness, step.outcome == Outcome::Pass))
 }
 
-/// The share of a passed rate that is proven. Of d seconds at rate r, what waits within the limit was not seen, and where bursts are
+/// The share of a passed rate that is proven. Of d seconds at rate r, what waits at the end was not carried yet, and where bursts are
 /// granted a step that was not preceded by an overload may have lived on credit, one that was on what it earned since. With b seconds of
 /// the capacity c in all, r d <= c (d + b).
 pub(super) fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
@@ -133,5 +133,5 @@ pub(super) fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
         (true, false) => settings.credit_s,
         (true, true) => EARNED_S,
     };
-    lasted / (lasted + settings.patience_s.min(lasted) + credit)
+    lasted / (lasted + step.waits_s + credit)
 }

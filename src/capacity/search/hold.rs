@@ -254,6 +254,7 @@ impl Hold {
             clear: judged.clear,
             spent: self.spent,
             burst: self.burst(),
+            waits_s: self.waits_s(),
             reason: judged.reason.clone(),
             effective: effective.fold(f64::INFINITY, f64::min).min(1e15),
             shares: shares
@@ -312,7 +313,7 @@ fn closest(settings: &Settings, known: &[Settled]) -> (String, f64, bool) {
             false => share.share * 1e9,
         };
         let sure = *allowed <= 0.0 || share.high <= *allowed;
-        let name = if ratio >= closest.1 {
+        let name = if ratio > closest.1 || closest.0.is_empty() {
             name.clone()
         } else {
             closest.0

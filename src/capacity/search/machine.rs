@@ -382,11 +382,11 @@ impl Search {
         Goal::Hold(Purpose::Confirm, next)
     }
 
-    /// Time is left for little more than two rates to be confirmed.
+    /// Time is left for little more than one rate to be confirmed.
     fn hurried(&self) -> bool {
         let confirmation_s = self.length(Purpose::Confirm).least_s + 5.0;
         let left_s = self.settings.max_s - self.at_s;
-        left_s < 2.0 * CONFIRMATIONS as f64 * confirmation_s + 30.0
+        left_s < 1.5 * CONFIRMATIONS as f64 * confirmation_s + 15.0
     }
 
     fn burst(&self) -> bool {

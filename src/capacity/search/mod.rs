@@ -157,6 +157,8 @@ pub struct Step {
     pub spent: bool,
     /// A burst was seen in it: throttling, or a collapse that came late.
     pub burst: bool,
+    /// What waited at its end, in seconds of its load.
+    pub waits_s: f64,
     /// What gave way; what came closest where nothing did.
     pub reason: String,
     /// By limit: the share beyond it, with its 90 % interval.
