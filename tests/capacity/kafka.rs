@@ -1,4 +1,4 @@
-//! Searches on real Kafka: a client quota is the capacity, and a think time the demand.
+//! Searches on real Kafka: a client quota is the capacity.
 //!
 //! A quota counts the bytes of produce requests, so the rate at which it bites is the quota divided by the bytes on the wire that an
 //! event takes, which librdkafka's own count tells.
@@ -152,59 +152,4 @@ fn the_default_quota_is_rated_where_it_bites_within_a_quarter_of_an_hour() {
     let (done, file) = search(&cluster, &[], Duration::from_secs(960));
     rates_the_quota(&done, &file);
     assert!(file.elapsed_s <= 900.0, "{}", file.elapsed_s);
-}
-
-#[test]
-fn think_time_decides_how_many_consumers_are_needed() {
-    // 3,500 records a second at 1 ms each are the work of 3.5 members; of 12 partitions with uniform keys, four have three each, and
-    // the busiest has about 0.9 of what it can do.
-    let scenario = r#"
-name = "demand"
-why  = "how many consumers?"
-seed = 9
-[time]
-starts = "2026-11-27T12:00:00Z"
-span   = "1m"
-settle = "5s"
-[client]
-linger.ms = 5
-[pool.customer]
-count = 100000
-[topic.orders]
-partitions = 12
-replication = 1
-[event.order]
-topic = "orders"
-key   = "customer"
-value = { bytes = "200B" }
-[flow.orders]
-event    = "order"
-arrivals = "even"
-mean     = "3500/s"
-[consume.billing]
-topics = ["orders"]
-members = 1
-work = "1ms"
-"#;
-    let cluster = Cluster::start(1);
-    let done = Highwater::new(scenario)
-        .command("capacity")
-        .bootstrap(cluster.bootstrap())
-        .args(&["--over", "consumers", "--max-duration", "150s"])
-        .spawn()
-        .wait();
-    let told = format!("{}\n{}", done.stdout, done.stderr);
-    let file =
-        SearchFile::read(&done.folder.path().join("out")).unwrap_or_else(|e| panic!("{e}\n{told}"));
-    assert_eq!(
-        file.demand[0].members,
-        Some(4),
-        "{:#?}\n{told}",
-        file.demand
-    );
-    assert_eq!(done.code, 0, "{told}");
-    assert!(
-        done.stdout.contains("Group billing needs 4 members"),
-        "{told}"
-    );
 }

@@ -104,3 +104,64 @@ fn what_has_no_rate_is_refused() {
         done.stderr
     );
 }
+
+#[test]
+fn think_time_decides_how_many_consumers_are_needed() {
+    // 3,500 records a second at 1 ms each are the work of 3.5 members; of 12 partitions with uniform keys, four have three each, and
+    // the busiest has about 0.9 of what it can do.
+    let scenario = r#"
+name = "demand"
+why  = "how many consumers?"
+seed = 9
+[time]
+starts = "2026-11-27T12:00:00Z"
+span   = "1m"
+settle = "5s"
+[client]
+linger.ms = 5
+[pool.customer]
+count = 100000
+[topic.orders]
+partitions = 12
+replication = 1
+[event.order]
+topic = "orders"
+key   = "customer"
+value = { bytes = "200B" }
+[flow.orders]
+event    = "order"
+arrivals = "even"
+mean     = "3500/s"
+[consume.billing]
+topics = ["orders"]
+members = 1
+work = "1ms"
+"#;
+    // The embedded cluster does: think time needs no broker, and its few megabytes hold a run of 15 s.
+    let done = Highwater::new(scenario)
+        .command("capacity")
+        .args(&[
+            "--target",
+            "embedded",
+            "--over",
+            "consumers",
+            "--max-duration",
+            "150s",
+        ])
+        .spawn()
+        .wait();
+    let told = format!("{}\n{}", done.stdout, done.stderr);
+    let file =
+        SearchFile::read(&done.folder.path().join("out")).unwrap_or_else(|e| panic!("{e}\n{told}"));
+    assert_eq!(
+        file.demand[0].members,
+        Some(4),
+        "{:#?}\n{told}",
+        file.demand
+    );
+    assert_eq!(done.code, 0, "{told}");
+    assert!(
+        done.stdout.contains("Group billing needs 4 members"),
+        "{told}"
+    );
+}

@@ -18,6 +18,8 @@ pub struct Trial {
     pub members: u32,
     /// They carried the load: every limit held and the lag did not grow.
     pub carried: bool,
+    /// It proves something: where not, the generator was the limit.
+    pub valid: bool,
     /// What gave way; empty when nothing did.
     pub reason: String,
     /// The run's folder, below the search's.
@@ -70,10 +72,11 @@ pub fn first_guess(records_per_s: f64, work_s: f64) -> u32 {
 
 /// What to try after these trials, beginning with `guess`, where more than `most` members would be idle.
 ///
-/// A number that carried is tried once more before it is believed: it must carry twice.
+/// A number that carried is tried once more before it is believed: it must carry twice. A trial that proves nothing counts for nothing.
 pub fn next(trials: &[Trial], guess: u32, most: u32) -> Next {
     let most = most.max(1);
     let guess = guess.clamp(1, most);
+    let trials: Vec<&Trial> = trials.iter().filter(|trial| trial.valid).collect();
     let failed = trials.iter().filter(|trial| !trial.carried);
     let low = failed.map(|trial| trial.members).max().unwrap_or(0);
     if low >= most {
@@ -110,6 +113,7 @@ mod tests {
                 Next::Try(members) => trials.push(Trial {
                     members,
                     carried: members >= needed,
+                    valid: true,
                     reason: String::new(),
                     folder: String::new(),
                 }),
@@ -149,11 +153,16 @@ mod tests {
         let trial = |members, carried| Trial {
             members,
             carried,
+            valid: true,
             reason: String::new(),
             folder: String::new(),
         };
         let trials = [trial(3, true), trial(2, false), trial(3, false)];
         assert_eq!(next(&trials, 3, 12), Next::Try(5));
+        // Unless it proves nothing.
+        let mut trials = trials;
+        trials[2].valid = false;
+        assert_eq!(next(&trials, 3, 12), Next::Try(3));
     }
 
     #[test]

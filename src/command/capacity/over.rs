@@ -179,7 +179,9 @@ fn judge(
     let carried = reason.is_empty();
     let busy = demand.records_per_s * work_s > f64::from(members);
     // Members who have more work than time need no other explanation.
-    if !carried && !busy && done.file.verdict == Verdict::Invalid {
+    let valid = carried || busy || done.file.verdict != Verdict::Invalid;
+    // Once more: a machine may have been busy with something else for a moment.
+    if !valid && demand.trials.last().is_some_and(|last| !last.valid) {
         let why = done.file.reasons.first().map_or("", |reason| &reason.text);
         demand.reason = Some(format!(
             "the run with {members} members proves nothing: {why}"
@@ -188,6 +190,7 @@ fn judge(
     demand.trials.push(Trial {
         members,
         carried,
+        valid,
         reason,
         folder: folder.to_owned(),
     });

@@ -138,7 +138,7 @@ fn demand(file: &SearchFile) -> Markup {
             div.scroll { table {
                 thead { tr { th { "" } th { "group" } th.n { "members" } th.n { "records" } th { "why" } th { "run" } } }
                 tbody { @for group in &file.demand { @for trial in &group.trials { tr {
-                    @if trial.carried { td.held { "carried" } } @else { td.missed { "did not" } }
+                    @if trial.carried { td.held { "carried" } } @else if !trial.valid { td.missed { "invalid" } } @else { td.missed { "did not" } }
                     td { (name(&group.group)) } td.n { (trial.members) } td.n { (units::rate(group.records_per_s)) }
                     td.line { (plot::shown(&trial.reason)) }
                     td { a href=(format!("{}/{PAGE_FILE}", trial.folder)) { (trial.folder) } }
