@@ -20,6 +20,9 @@ const UNCLEAR: f64 = 0.025;
 /// Credit that is earned between the end of an overload and the step after it: seconds.
 const EARNED_S: f64 = 0.5;
 
+/// What a queue may hold, unseen, at the end of a step: seconds of load.
+const BREATH_S: f64 = 0.1;
+
 /// The distribution of the capacity.
 #[derive(Clone, Debug)]
 pub struct Belief {
@@ -128,10 +131,12 @@ fn evidence(settings: &Settings, step: &Step, burst: bool) -> Option<(f64, f64, 
 /// the capacity c in all, r d <= c (d + b).
 pub(super) fn carried(settings: &Settings, step: &Step, burst: bool) -> f64 {
     let lasted = step.to_s - step.from_s;
+    // A queue breathes: what is empty at the end may have held as much as the limit lets wait, which is counted up to a tenth of a second.
+    let waits = step.waits_s.max(settings.patience_s.min(BREATH_S));
     let credit = match (burst, step.spent) {
         (false, _) => 0.0,
         (true, false) => settings.credit_s,
         (true, true) => EARNED_S,
     };
-    lasted / (lasted + step.waits_s + credit)
+    lasted / (lasted + waits + credit)
 }

@@ -85,7 +85,7 @@ impl Hold {
     }
 
     /// When it began, in seconds since the start of the load.
-    pub fn from_s(&self) -> f64 {
+    pub fn began_s(&self) -> f64 {
         self.from_s
     }
 

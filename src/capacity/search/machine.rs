@@ -190,7 +190,7 @@ impl Search {
 
     fn overloaded(&mut self, mut hold: Box<Hold>, seen: &Observation) {
         hold.see(seen);
-        let lasted_s = seen.at_s - hold.from_s();
+        let lasted_s = seen.at_s - hold.began_s();
         let spent = hold.waits_s() > 0.5 || hold.overrun(&self.settings).is_some();
         if spent || lasted_s > 2.0 * self.settings.credit_s {
             self.drain(None);

@@ -41,6 +41,9 @@ pub(super) enum Message {
     Line(Box<WindowLine>),
 }
 
+/// Keeps what a search has come to.
+pub(super) type Keep = Box<dyn FnMut(&Search, &[Reading]) + Send>;
+
 /// The driver.
 pub(super) struct Driver {
     pub(super) search: Search,
@@ -54,7 +57,7 @@ pub(super) struct Driver {
     pub(super) inbox: Receiver<Message>,
     pub(super) shown: Shown,
     /// Keeps what is known, whenever a step ends.
-    pub(super) keep: Box<dyn FnMut(&Search, &[Reading]) + Send>,
+    pub(super) keep: Keep,
     /// Which action began when, in run time.
     pub(super) actions: Vec<(u64, u32)>,
     pub(super) readings: Vec<Reading>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::driver::{Driver, Shown, View, watcher};
+use super::driver::{Driver, Keep, Shown, View, watcher};
 use crate::capacity::search::file::SearchFile;
 use crate::capacity::search::reading::Reading;
 use crate::capacity::search::watch::Limits;
@@ -212,7 +212,7 @@ struct Work<'a> {
 }
 
 /// Keeps the search's file up to date: a search that is killed can be resumed.
-fn keep(mut file: SearchFile, folder: PathBuf) -> Box<dyn FnMut(&Machine, &[Reading]) + Send> {
+fn keep(mut file: SearchFile, folder: PathBuf) -> Keep {
     Box::new(move |machine, readings| {
         fill(&mut file, machine, readings);
         file.elapsed_s = machine.elapsed_s();
