@@ -67,6 +67,7 @@ fn cost(scenario: &Arc<Scenario>) -> (f64, f64) {
         control: Control::default(),
         folder: out.path().to_owned(),
         judge: Judge::new(1_000_000, vec![producer_thread(0, 0)]),
+        realtime: false,
         watcher: None,
         ladder: None,
         scenario: Arc::clone(scenario),

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use highwater::clock::{Clock, Monotonic, NS_PER_S};
@@ -11,6 +11,7 @@ use highwater::target::kafka::admin::{Admin, LogRange};
 use highwater::target::kafka::config::ClientOptions;
 use highwater::target::kafka::consumer::{KafkaConsumer, Reads, StartAt};
 use highwater::target::kafka::errors::KafkaError;
+use highwater::target::kafka::release::releases;
 use highwater::target::kafka::topics::{Fullest, Wanted};
 use support::Cluster;
 
@@ -56,6 +57,10 @@ fn three_brokers_are_administered_and_read() {
     assert_eq!(admin.cluster().brokers.len(), 3);
     assert!(admin.cluster().id.is_some());
     assert!(admin.cluster().controller.is_some());
+    // ci/kafka starts the latest release that the inference knows.
+    let releases = releases(&options(&cluster), admin.cluster());
+    let latest = "4.3 or later";
+    assert_eq!(releases, BTreeMap::from([1, 2, 3].map(|id| (id, latest))));
     topics_are_created_as_asked(&cluster, &admin);
     refusals_leave_nothing_behind(&admin);
     logs_and_groups_are_known_and_deleted(&cluster, &admin);

@@ -185,6 +185,8 @@ fn numbers_on_the_page_equal_those_of_run_json() {
         "/consume/readers/missing",
         "/consume/readers/end_to_end/p99_us",
         "/partitions/orders/3/bytes",
+        "/plan/spread/orders/hottest",
+        "/plan/spread/orders/shares/3",
         "/generator/cpu_cores",
         "/slos/0/limit_us",
         "/slos/0/measured_us",
@@ -364,6 +366,7 @@ fn hostile_names_are_inert() {
         renamed(value, &names);
         if value.get("marks").is_some() {
             value["marks"] = json!([hostile("mark")]);
+            value["flows"][names[0].1.clone()]["errors"] = json!({hostile("error"): 3});
         }
         if value.get("format").is_some() {
             let name = toml::Value::String(hostile("name"));
@@ -371,6 +374,8 @@ fn hostile_names_are_inert() {
             value["machine"]["cpu"] = hostile("cpu").into();
             value["target"]["bootstrap"] = json!([hostile("bootstrap")]);
             value["target"]["kind"] = "kafka".into();
+            value["target"]["brokers"] =
+                json!([{"id": 1, "address": hostile("address"), "version": hostile("version")}]);
             value["reasons"] = json!([{"kind": "slo", "text": hostile("reason")}]);
             value["verdict"] = "fail".into();
             value["flows"][names[0].1.clone()]["errors"] = json!({hostile("error"): 3});
@@ -529,6 +534,7 @@ const KINDS: [Kind; 7] = [
             } else {
                 for flow in ["shoppers", "stock"] {
                     let empty = v["flows"][flow]["planned"].clone();
+                    v["flows"][flow]["errors"] = json!({"MessageTimedOut": empty});
                     v["flows"][flow]["during"]["failed"] = empty;
                     v["flows"][flow]["during"]["acknowledged"] = 0.into();
                     v["flows"][flow]["acknowledged"] = 0.into();

@@ -61,8 +61,6 @@ pub(super) struct ProducerReport {
     pub flow: usize,
     /// The client's last error, passed or not.
     pub last_error: Option<String>,
-    /// Names of the failures that occurred: librdkafka's, as its users know them.
-    pub failures: Vec<(crate::target::Failure, String)>,
 }
 
 /// The parts one producer thread is made of.
@@ -317,6 +315,9 @@ impl<C: Clock> ProducerLoop<C> {
                 }
                 if !self.failures.contains(&failure) {
                     self.failures.push(failure);
+                    let name = self.parts.client.failure_name(failure);
+                    // Nobody listens any more only when the run is being given up.
+                    let _ = self.parts.reports.send(Report::Failure(failure, name));
                 }
             }
             Outcome::Unresolved => recorder.unresolved(entry.event, due_ns),
@@ -449,11 +450,6 @@ impl<C: Clock> ProducerLoop<C> {
         let now_ns = self.now_ns();
         self.publish(now_ns);
         let client = &self.parts.client;
-        let failures = self
-            .failures
-            .iter()
-            .map(|failure| (*failure, client.failure_name(*failure)))
-            .collect();
         let last_error = client.fatal().or_else(|| client.last_error());
         let reports = self.parts.reports;
         let totals = self.parts.recorder.finish(&mut |part| {
@@ -463,7 +459,6 @@ impl<C: Clock> ProducerLoop<C> {
         ProducerReport {
             flow: self.parts.flow,
             last_error,
-            failures,
         }
     }
 

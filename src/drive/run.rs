@@ -1,6 +1,6 @@
 //! One run, from ready clients to counted totals.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::measure::second::SecondSample;
 use crate::measure::shape::RunShape;
 use crate::scenario::{Scenario, StampPlace};
 use crate::schedule::FlowSchedule;
-use crate::target::{Failure, Target, TargetError};
+use crate::target::{Target, TargetError};
 use crate::traffic::{Renderer, Traffic};
 
 /// Time from ready clients to the first bin: every thread is waiting at the gate by then.
@@ -80,8 +80,6 @@ pub struct Ran {
     pub collected: Collected,
     /// By group, what it saw of the acknowledged events.
     pub groups: Vec<GroupCounts>,
-    /// Names of the failures that occurred.
-    pub failures: HashMap<Failure, String>,
     /// When the load began.
     pub started: jiff::Timestamp,
     /// How long the load lasted, in nanoseconds.
@@ -380,12 +378,10 @@ impl Stage {
                 incomplete.push("a consumer thread crashed".to_owned());
             }
         }
-        let mut failures = HashMap::new();
         let mut last_errors = Vec::new();
         for producer in self.producers {
             match producer.join() {
                 Ok(Some(report)) => {
-                    failures.extend(report.failures);
                     last_errors.extend(report.last_error.map(|error| (report.flow, error)));
                 }
                 Ok(None) => {}
@@ -404,7 +400,6 @@ impl Stage {
         Ran {
             collected,
             groups,
-            failures,
             started,
             load_ns: job
                 .control

@@ -1,15 +1,25 @@
 //! Histograms as text: HdrHistogram V2, deflated, in base64, as every HdrHistogram tool reads it.
+//!
+//! Those of windows are deflated without compression (stored blocks, RFC 1951 §3.2.4): a day of ten flows holds four million of
+//! them, and building the Huffman tables of so small a text takes ten times as long as all the rest of reading it.
 
-use std::io::Read as _;
+use std::borrow::Cow;
+use std::cell::RefCell;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use hdrhistogram::serialization::{Serializer as _, V2Serializer};
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::histogram::{Buckets, Count, HIGHEST_US};
+use super::histogram::{Buckets, Count, HIGHEST_US, WindowHistogram};
 
 /// A histogram's text that can't be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -39,31 +49,112 @@ const COMPRESSED: [u8; 4] = [0x1c, 0x84, 0x93, 0x14];
 const PLAIN: u64 = 0x1c84_9313;
 /// Bytes before the counts: cookie, length, offset, digits, lowest, highest, ratio.
 const HEADER: usize = 40;
+/// Room for most histograms, once inflated; [`Reader::inflate`] makes more.
+const ROOM: usize = 4_096;
 /// The largest histogram of ours takes far less.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: usize = 1 << 20;
+/// How hard zlib tries: not at all, and as it usually does.
+const STORED: u8 = 0;
+const USUAL: u8 = 6;
 
-/// What was deflated. A file of a long run holds millions of these: reading them in place is several times as fast as by way of
-/// another histogram.
-fn inflate(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
-    let deflated = bytes
-        .strip_prefix(&COMPRESSED[..])
-        .and_then(|rest| rest.get(4..))
-        .ok_or_else(|| CodecError::Format("it begins with something else".to_owned()))?;
-    let mut plain = Vec::with_capacity(1_024);
-    ZlibDecoder::new(deflated)
-        .take(LARGEST)
-        .read_to_end(&mut plain)
-        .map_err(|e| CodecError::Format(e.to_string()))?;
-    Ok(plain)
+/// A histogram that is still text: read only when it is added to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Encoded<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A histogram that is left as it stands: adding it adds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct Unread(IgnoredAny);
+
+/// Times that can be added to a window's.
+pub trait Times {
+    /// Adds them.
+    ///
+    /// # Errors
+    /// They are text that can't be read; a part of it may have been added.
+    fn add_to(&self, sum: &mut WindowHistogram) -> Result<(), CodecError>;
+}
+
+impl Times for WindowHistogram {
+    fn add_to(&self, sum: &mut WindowHistogram) -> Result<(), CodecError> {
+        sum.merge(self);
+        Ok(())
+    }
+}
+
+impl Times for Unread {
+    fn add_to(&self, _: &mut WindowHistogram) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Times for Encoded<'_> {
+    fn add_to(&self, sum: &mut WindowHistogram) -> Result<(), CodecError> {
+        sum.add_base64(&self.0)
+    }
+}
+
+/// What a thread needs to read histograms, made once: a file of a long run holds millions of them.
+struct Reader {
+    bytes: Vec<u8>,
+    plain: Vec<u8>,
+    decompressor: DecompressorOxide,
+}
+
+thread_local! {
+    static READER: RefCell<Reader> = RefCell::new(Reader {
+        bytes: Vec::new(),
+        plain: vec![0; ROOM],
+        decompressor: DecompressorOxide::new(),
+    });
+}
+
+impl Reader {
+    /// What was deflated and put in base64.
+    fn read(&mut self, text: &str) -> Result<&[u8], CodecError> {
+        self.bytes.clear();
+        STANDARD
+            .decode_vec(text, &mut self.bytes)
+            .map_err(|e| CodecError::Base64(e.to_string()))?;
+        if !self.bytes.starts_with(&COMPRESSED) || self.bytes.len() < 8 {
+            let why = "it begins with something else";
+            return Err(CodecError::Format(why.to_owned()));
+        }
+        let length = self.inflate()?;
+        Ok(&self.plain[..length])
+    }
+
+    /// Inflates what follows the cookie and the length. Returns how long it is.
+    fn inflate(&mut self) -> Result<usize, CodecError> {
+        let flags = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+        loop {
+            self.decompressor.init();
+            let (status, _, length) = decompress(
+                &mut self.decompressor,
+                &self.bytes[8..],
+                &mut self.plain,
+                0,
+                flags,
+            );
+            match status {
+                TINFLStatus::Done => return Ok(length),
+                TINFLStatus::HasMoreOutput if self.plain.len() < LARGEST => {
+                    let room = self.plain.len() * 4;
+                    self.plain.resize(room, 0);
+                }
+                status => {
+                    let why = format!("it can't be inflated ({status:?})");
+                    return Err(CodecError::Format(why));
+                }
+            }
+        }
+    }
 }
 
 /// The next number of a ZigZag LEB128 sequence; the ninth byte holds eight bits.
 fn varint(from: &mut &[u8]) -> Result<i64, CodecError> {
     let mut value = 0_u64;
     for i in 0..9 {
-        let (byte, rest) = from
-            .split_first()
-            .ok_or_else(|| CodecError::Format("it is cut short".to_owned()))?;
+        let (byte, rest) = from.split_first().ok_or_else(cut_short)?;
         *from = rest;
         let last = i == 8 || byte & 0x80 == 0;
         let bits = if i == 8 { *byte } else { byte & 0x7F };
@@ -75,6 +166,16 @@ fn varint(from: &mut &[u8]) -> Result<i64, CodecError> {
     Ok((value >> 1) as i64 ^ -((value & 1) as i64))
 }
 
+#[cold]
+fn cut_short() -> CodecError {
+    CodecError::Format("it is cut short".to_owned())
+}
+
+#[cold]
+fn out_of_range() -> CodecError {
+    CodecError::Format("it counts beyond its range".to_owned())
+}
+
 impl<C: Count, const HALF: u32> Buckets<C, HALF> {
     /// HdrHistogram V2 deflate, base64.
     pub fn to_base64(&self) -> String {
@@ -84,10 +185,15 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
             hdr.record_n(low.min(HIGHEST_US), count)
                 .expect("values are at most the histogram's highest");
         }
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(&hdr, &mut bytes)
+        let mut plain = Vec::new();
+        V2Serializer::new()
+            .serialize(&hdr, &mut plain)
             .expect("writing into memory succeeds");
+        let level = if Self::DIGITS == 2 { STORED } else { USUAL };
+        let deflated = compress_to_vec_zlib(&plain, level);
+        let mut bytes = COMPRESSED.to_vec();
+        bytes.extend((deflated.len() as u32).to_be_bytes());
+        bytes.extend(deflated);
         STANDARD.encode(bytes)
     }
 
@@ -97,13 +203,22 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
     /// # Errors
     /// When the text is no histogram, or one of another range or precision.
     pub fn from_base64(text: &str) -> Result<Self, CodecError> {
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|e| CodecError::Base64(e.to_string()))?;
-        let plain = inflate(&bytes)?;
-        let (header, counts) = plain
-            .split_at_checked(HEADER)
-            .ok_or_else(|| CodecError::Format("it is cut short".to_owned()))?;
+        let mut ours = Self::new();
+        ours.add_base64(text)?;
+        Ok(ours)
+    }
+
+    /// Adds what a text holds, without a histogram of its own in between.
+    ///
+    /// # Errors
+    /// As [`Buckets::from_base64`]; a part of it may have been added.
+    pub fn add_base64(&mut self, text: &str) -> Result<(), CodecError> {
+        READER.with_borrow_mut(|reader| self.add_plain(reader.read(text)?))
+    }
+
+    /// Adds a histogram in HdrHistogram's V2 format.
+    fn add_plain(&mut self, plain: &[u8]) -> Result<(), CodecError> {
+        let (header, counts) = plain.split_at_checked(HEADER).ok_or_else(cut_short)?;
         let number = |at: usize| {
             header[at..at + 4]
                 .iter()
@@ -121,29 +236,38 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
                 expected: Self::DIGITS,
             });
         }
-        Self::from_counts(counts)
+        self.add_counts(counts)
     }
 
-    /// The counts of all buckets in order: zigzag LEB128, a negative one stands for so many zeros.
-    fn from_counts(mut counts: &[u8]) -> Result<Self, CodecError> {
-        let mut ours = Self::new();
-        let mut index = 0_u64;
-        while !counts.is_empty() {
-            match varint(&mut counts)? {
-                n if n < 0 => index = index.saturating_add(n.unsigned_abs()),
-                n => {
-                    let place = usize::try_from(index).ok().filter(|at| Self::has(*at));
-                    let place = place.ok_or_else(|| {
-                        CodecError::Format("it counts beyond its range".to_owned())
-                    })?;
-                    if n > 0 {
-                        ours.add_at(place, n.unsigned_abs());
-                    }
-                    index += 1;
-                }
+    /// The counts of all buckets in order: zigzag LEB128, a negative one stands for so many zeros. This loop is most of the time
+    /// that reading a long run takes. Counts and zeros alternate as chance has it, so what takes one byte, and that is nearly all, is
+    /// added without asking which of them it is.
+    fn add_counts(&mut self, mut counts: &[u8]) -> Result<(), CodecError> {
+        let mut index = 0_usize;
+        // Where the octave at hand has its counts, and the index that it ends before.
+        let (mut start, mut end) = (0, 0);
+        while let Some((&byte, rest)) = counts.split_first() {
+            if index < end && byte < 0x80 {
+                counts = rest;
+                let (half, is_zeros) = (usize::from(byte >> 1), usize::from(byte & 1));
+                let count = half * (1 - is_zeros);
+                self.counts[start + (index & (Self::BLOCK - 1))].add(count as u64);
+                index += 1 + half * is_zeros;
+                continue;
             }
+            let n = varint(&mut counts)?;
+            if n < 0 {
+                let zeros = usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX);
+                index = index.saturating_add(zeros);
+                continue;
+            }
+            if index >= end {
+                (start, end) = self.octave_of(index).ok_or_else(out_of_range)?;
+            }
+            self.counts[start + (index & (Self::BLOCK - 1))].add(n as u64);
+            index += 1;
         }
-        Ok(ours)
+        Ok(())
     }
 }
 
@@ -155,7 +279,7 @@ impl<C: Count, const HALF: u32> Serialize for Buckets<C, HALF> {
 
 impl<'de, C: Count, const HALF: u32> Deserialize<'de> for Buckets<C, HALF> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        let Encoded(text) = Encoded::deserialize(from)?;
         Self::from_base64(&text).map_err(serde::de::Error::custom)
     }
 }

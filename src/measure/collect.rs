@@ -15,11 +15,12 @@ use super::consumer_recorder::{MemberPart, MemberWindow};
 use super::health::{Health, Judge};
 use super::line::WindowLine;
 use super::run::WINDOWS_FILE;
-use super::second::{Second, SecondSample, line_of};
+use super::second::{FailureNames, Second, SecondSample, line_of};
 use super::shape::{RunShape, WINDOW_NS, second_of};
 use super::sums::WindowSums;
 use super::totals::{FlowTotals, GroupTotals};
 use super::window::{DueWindow, DuringWindow, Filed, PartitionCount, WindowPart, add_partitions};
+use crate::target::Failure;
 
 /// What the threads of a run tell the collector.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub enum Report {
     MemberDone(Box<GroupTotals>),
     /// The sampler looked at a second that ended.
     Second(Box<SecondSample>),
+    /// A failure occurred for the first time: what the target calls it. Comes before the windows that count it.
+    Failure(Failure, String),
     /// Something happened to the run.
     Mark {
         /// When, since the start of the load.
@@ -70,6 +73,8 @@ pub struct Collected {
     pub sums: WindowSums,
     /// Whether we were the limit.
     pub health: Health,
+    /// The target's names of the failures that occurred.
+    pub failures: FailureNames,
     /// Parts that came after their line was written and are counted in a later one.
     pub late: u64,
     /// The first error in writing `windows.jsonl`: lines are missing from there on, totals are complete.
@@ -104,6 +109,7 @@ pub struct Collector {
     lag_records_max: Vec<u64>,
     sums: WindowSums,
     judge: Judge,
+    failures: FailureNames,
     late: u64,
     watcher: Option<Watcher>,
 }
@@ -154,6 +160,7 @@ impl Collector {
             lag_records_max: vec![0; shape.groups.len()],
             sums: WindowSums::default(),
             judge,
+            failures: FailureNames::new(),
             late: 0,
             watcher: None,
             shape,
@@ -182,6 +189,9 @@ impl Collector {
             Report::Member(part) => self.member(part),
             Report::MemberDone(totals) => self.groups[totals.group].merge(&totals),
             Report::Second(sample) => self.sample(*sample),
+            Report::Failure(failure, name) => {
+                self.failures.insert(failure, name);
+            }
             Report::Mark { at_ns, text } => self.second(second_of(at_ns)).marks.push(text),
         }
         while self.front_is_complete() {
@@ -282,7 +292,7 @@ impl Collector {
         if self.is_judged(second.second) {
             self.judge.send_delays(second.second, &second.with_room);
         }
-        let line = line_of(&self.shape, second);
+        let line = line_of(&self.shape, &self.failures, second);
         if let Some(watcher) = &mut self.watcher {
             watcher(&line);
         }
@@ -336,6 +346,7 @@ impl Collector {
             partitions,
             sums: self.sums,
             health: self.judge.finish(),
+            failures: self.failures,
             late: self.late,
             error: self.error,
         }

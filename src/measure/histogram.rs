@@ -50,7 +50,7 @@ pub struct Buckets<C, const HALF: u32> {
     /// Which block of `counts` an octave has; [`EMPTY`]: none yet.
     place: [u8; OCTAVES],
     /// Blocks of `2^HALF` counts, in the order their octaves were first hit.
-    counts: Vec<C>,
+    pub(super) counts: Vec<C>,
     /// Values above [`HIGHEST_US`], which stand in the last bucket as well.
     above: u64,
 }
@@ -77,7 +77,7 @@ impl<C: Count, const HALF: u32> Default for Buckets<C, HALF> {
 impl<C: Count, const HALF: u32> Buckets<C, HALF> {
     /// Significant digits: 2 or 3.
     pub const DIGITS: u8 = if HALF == 10 { 3 } else { 2 };
-    const BLOCK: usize = 1 << HALF;
+    pub(super) const BLOCK: usize = 1 << HALF;
 
     /// An empty histogram. Allocates nothing.
     pub const fn new() -> Self {
@@ -148,28 +148,35 @@ impl<C: Count, const HALF: u32> Buckets<C, HALF> {
         place
     }
 
-    /// Whether there is a bucket of this index.
-    pub(super) const fn has(index: usize) -> bool {
-        index <= Self::index_of(HIGHEST_US)
+    /// Where the octave of this bucket has its counts, and the index that its buckets end before; `None` where there is no such
+    /// bucket.
+    pub(super) fn octave_of(&mut self, index: usize) -> Option<(usize, usize)> {
+        let last = Self::index_of(HIGHEST_US);
+        if index > last {
+            return None;
+        }
+        let end = (index | (Self::BLOCK - 1)) + 1;
+        Some((self.start_of(index >> HALF), end.min(last + 1)))
     }
 
-    pub(super) fn add_at(&mut self, index: usize, n: u64) {
-        let octave = index >> HALF;
+    /// Where the counts of an octave begin; makes room for them where they are the first.
+    fn start_of(&mut self, octave: usize) -> usize {
         let place = match self.place[octave] {
             EMPTY => self.open(octave),
             place => place,
         };
-        self.counts[(usize::from(place) << HALF) | (index & (Self::BLOCK - 1))].add(n);
+        usize::from(place) << HALF
+    }
+
+    fn add_at(&mut self, index: usize, n: u64) {
+        let start = self.start_of(index >> HALF);
+        self.counts[start | (index & (Self::BLOCK - 1))].add(n);
     }
 
     /// Adds what `other` counted. The order of merges makes no difference.
     pub fn merge<D: Count>(&mut self, other: &Buckets<D, HALF>) {
         for (octave, block) in other.blocks() {
-            let place = match self.place[octave] {
-                EMPTY => self.open(octave),
-                place => place,
-            };
-            let start = usize::from(place) << HALF;
+            let start = self.start_of(octave);
             for (mine, theirs) in self.counts[start..start + Self::BLOCK]
                 .iter_mut()
                 .zip(block)

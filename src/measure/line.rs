@@ -10,6 +10,8 @@
 //!                                                                       for their size; left out when 0
 //!              queue_full                                               some of them waited for room in the client's queue
 //!              during { sent acknowledged failed bytes key_bytes }       in this second, whenever they were due
+//!              errors                                                   by name, how many of those that failed in this second failed
+//!                                                                       so; left out when none did
 //!              response service send_delay                              histograms of the events that came due in this second;
 //!                                                                       response and send_delay are null outside the open model
 //! events     by name: acknowledged failed refused unresolved, during { acknowledged bytes key_bytes }, response
@@ -20,7 +22,7 @@
 //! generator  what we used (`GeneratorSecond`), or null
 //! ```
 //!
-//! Histograms are HdrHistogram V2 deflate in base64: 1 µs to 1 h, 2 digits, unit 1 µs. `bytes` are value bytes.
+//! Histograms are HdrHistogram V2 deflate in base64: 1 µs to 1 h, 2 digits, unit 1 µs, in stored blocks. `bytes` are value bytes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -33,17 +35,18 @@ use super::client_stats::ClientFigures;
 use super::histogram::WindowHistogram;
 use super::sampler::Observation;
 
-/// One line.
+/// One line. `H` is what its histograms are held as: decoded, or as their text ([`Encoded`](super::codec::Encoded)) where they are
+/// only to be added to others; `E` the same of its events', which are [`Unread`](super::codec::Unread) where nobody looks at them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct WindowLine {
+pub struct WindowLine<H = WindowHistogram, E = H> {
     pub at_us: u64,
     pub warm: bool,
     pub marks: Vec<String>,
-    pub flows: BTreeMap<String, FlowLine>,
-    pub events: BTreeMap<String, EventLine>,
-    pub consume: BTreeMap<String, GroupLine>,
+    pub flows: BTreeMap<String, FlowLine<H>>,
+    pub events: BTreeMap<String, EventLine<E>>,
+    pub consume: BTreeMap<String, GroupLine<H>>,
     pub partitions: BTreeMap<String, Vec<(u64, u64)>>,
     pub client: Option<ClientFigures>,
     pub generator: Option<GeneratorSecond>,
@@ -58,7 +61,7 @@ pub(super) fn is_zero(count: &u64) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct FlowLine {
+pub struct FlowLine<H = WindowHistogram> {
     pub planned: u64,
     pub sent: u64,
     pub unsent: u64,
@@ -70,12 +73,14 @@ pub struct FlowLine {
     pub unresolved: u64,
     pub queue_full: bool,
     pub during: FlowDuring,
-    pub response: Option<WindowHistogram>,
-    pub service: WindowHistogram,
-    pub send_delay: Option<WindowHistogram>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, u64>,
+    pub response: Option<H>,
+    pub service: H,
+    pub send_delay: Option<H>,
 }
 
-impl FlowLine {
+impl<H> FlowLine<H> {
     /// Events that lie above every response time. What is oversized on purpose may be refused: it lies nowhere.
     pub const fn beyond_response(&self) -> u64 {
         self.planned
@@ -109,17 +114,17 @@ pub struct FlowDuring {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct EventLine {
+pub struct EventLine<H = WindowHistogram> {
     pub acknowledged: u64,
     pub failed: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,
     pub unresolved: u64,
     pub during: EventLineDuring,
-    pub response: WindowHistogram,
+    pub response: H,
 }
 
-impl EventLine {
+impl<H> EventLine<H> {
     /// Events that lie above every response time, without those refused on purpose.
     pub const fn beyond_response(&self) -> u64 {
         self.failed.saturating_sub(self.refused) + self.unresolved
@@ -140,8 +145,8 @@ pub struct EventLineDuring {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct GroupLine {
-    pub end_to_end: WindowHistogram,
+pub struct GroupLine<H = WindowHistogram> {
+    pub end_to_end: H,
     pub negative: u64,
     pub during: GroupDuring,
     pub lag_records: Option<u64>,

@@ -167,7 +167,9 @@ impl Recorder {
         let place = usize::from(self.event_places[usize::from(event)]);
         self.phase(due_ns).events[place].failed += 1;
         self.due.at(second_of(due_ns)).events[place].failed += 1;
-        self.during.at(second_of(at_ns)).failed += 1;
+        let window = self.during.at(second_of(at_ns));
+        window.failed += 1;
+        *window.errors.entry(failure).or_default() += 1;
         *self.errors.entry(failure).or_default() += 1;
     }
 
@@ -435,6 +437,7 @@ mod tests {
             assert_eq!(due.send_delay.count(), truth.sent);
             assert_eq!(all.send_delay().beyond, truth.unsent);
             assert_eq!((during.sent, during.failed), (truth.sent, truth.failed));
+            assert_eq!(during.errors, totals.errors);
             assert_eq!(during.all().acknowledged, truth.acknowledged);
             assert_eq!(during.all().bytes, bytes);
             assert_eq!(all.bytes(), (bytes, truth.acknowledged * 5));

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use super::collect::Collected;
 use super::run::{EventResult, FlowResult, Generator, WarmResult};
+use super::second::{FailureNames, by_name};
 use super::shape::{Model, RunShape};
 use super::summary::Summary;
 use super::totals::{EventTotals, FlowTotals, Phase};
 use super::window::PartitionCount;
 use crate::clock::NS_PER_S;
-use crate::target::Failure;
 
 impl FlowResult {
-    /// The results of a flow whose load lasted `elapsed_ns`; `name` spells out the target's failures.
+    /// The results of a flow whose load lasted `elapsed_ns`; `names` are the target's, of its failures.
     pub fn new(
         totals: &FlowTotals,
         shape: &RunShape,
         elapsed_ns: u64,
-        name: impl Fn(Failure) -> String,
+        names: &FailureNames,
     ) -> FlowResult {
         let model = shape.flows[totals.flow].model;
         let all = totals.all();
@@ -25,10 +25,6 @@ impl FlowResult {
         let (bytes, key_bytes) = all.bytes();
         let per_s = |n: u64| n as f64 * NS_PER_S as f64 / elapsed_ns.max(1) as f64;
         let during_load = totals.acknowledged_during[0] + totals.acknowledged_during[1];
-        let mut errors = BTreeMap::new();
-        for (failure, n) in &totals.errors {
-            *errors.entry(name(*failure)).or_default() += n;
-        }
         let (response, service, send_delay) = latencies(&all, model);
         FlowResult {
             model,
@@ -52,7 +48,7 @@ impl FlowResult {
                     send_delay,
                 }
             }),
-            errors,
+            errors: by_name(&totals.errors, names),
         }
     }
 }

@@ -81,6 +81,18 @@ pub struct Plan {
     pub seed: u64,
     /// The offered rate: (seconds since the start of the load, events per second).
     pub curve: Vec<(f64, f64)>,
+    /// By topic, how its load was to spread over its partitions; without topics for which nothing is due.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spread: BTreeMap<String, Spread>,
+}
+
+/// How the load of a topic spreads over its partitions, as its keys predict.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Each partition's share of the topic's records, of 1.
+    pub shares: Vec<f64>,
+    /// The hottest partition ÷ the mean of all, with what chance adds where few keys carry much.
+    pub hottest: f64,
 }
 
 /// The cluster under test.
@@ -105,6 +117,9 @@ pub struct Broker {
     pub id: i32,
     /// `host:port`.
     pub address: String,
+    /// The release of Kafka whose protocol it speaks, inferred from the versions of requests it takes; left out where it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A topic as it was on the cluster.

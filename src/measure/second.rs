@@ -1,5 +1,7 @@
 //! A second of the run, all threads together, and its line in `windows.jsonl`.
 
+use std::collections::BTreeMap;
+
 use super::client_stats::ClientFigures;
 use super::consumer_recorder::MemberWindow;
 use super::histogram::WindowHistogram;
@@ -11,6 +13,7 @@ use super::live::GroupLag;
 use super::sampler::Observation;
 use super::shape::{RunShape, WINDOW_NS};
 use super::window::{DueWindow, DuringWindow, PartitionCount, add_partitions};
+use crate::target::Failure;
 
 /// What is sampled once a second rather than recorded per event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +26,24 @@ pub struct SecondSample {
     pub client: Option<ClientFigures>,
     /// How far each group was behind, in the order of `RunShape::groups`.
     pub lag: Vec<GroupLag>,
+}
+
+/// The target's names of the failures that occurred.
+pub type FailureNames = BTreeMap<Failure, String>;
+
+/// How often events failed, by the target's name of the failure: several may have one name.
+pub(super) fn by_name(
+    errors: &BTreeMap<Failure, u64>,
+    names: &FailureNames,
+) -> BTreeMap<String, u64> {
+    let mut named = BTreeMap::new();
+    for (failure, n) in errors {
+        let name = names.get(failure).cloned();
+        *named
+            .entry(name.unwrap_or_else(|| format!("{failure:?}")))
+            .or_default() += n;
+    }
+    named
 }
 
 /// A second of the run, all threads together.
@@ -46,8 +67,8 @@ pub struct Second {
     pub(super) during_parts: usize,
 }
 
-/// The line of a second.
-pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
+/// The line of a second; `names` are the target's, of its failures.
+pub(super) fn line_of(shape: &RunShape, names: &FailureNames, second: Second) -> WindowLine {
     let mut line = WindowLine {
         at_us: u64::from(second.second) * (WINDOW_NS / 1_000),
         warm: shape.is_warm(second.second),
@@ -68,7 +89,7 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
         add_partitions(&mut partitions, &during.partitions);
         line.flows.insert(
             flow.name.clone(),
-            flow_line(flow.model.has_due(), due, during),
+            flow_line(flow.model.has_due(), names, due, during),
         );
     }
     for (group, (name, window)) in shape.groups.iter().zip(second.groups).enumerate() {
@@ -94,7 +115,12 @@ pub(super) fn line_of(shape: &RunShape, second: Second) -> WindowLine {
     line
 }
 
-fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine {
+fn flow_line(
+    has_due: bool,
+    names: &FailureNames,
+    due: &DueWindow,
+    during: &DuringWindow,
+) -> FlowLine {
     let (account, all) = (due.account(), during.all());
     FlowLine {
         planned: account.planned,
@@ -113,6 +139,7 @@ fn flow_line(has_due: bool, due: &DueWindow, during: &DuringWindow) -> FlowLine 
             bytes: all.bytes,
             key_bytes: all.key_bytes,
         },
+        errors: by_name(&during.errors, names),
         response: has_due.then(|| due.response()),
         service: due.service.clone(),
         send_delay: has_due.then(|| due.send_delay.clone()),

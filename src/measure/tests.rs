@@ -153,6 +153,7 @@ fn run(folder: &Path) -> (Collected, Arc<std::sync::atomic::AtomicBool>) {
     )
     .expect("a new file");
     let failed = collector.failed();
+    collector.receive(Report::Failure(Failure(-192), "_MSG_TIMED_OUT".into()));
     let mut rng = stream(7, Purpose::Test, 0, 0);
     let mut threads = [Thread::new(0), Thread::new(0), Thread::new(1)];
     let mut members: Vec<ConsumerRecorder> = (0..MEMBERS)
@@ -213,9 +214,7 @@ fn run_file(collected: &Collected) -> RunFile {
         .flows
         .iter()
         .map(|totals| {
-            let result = FlowResult::new(totals, &shape, LOAD_S * NS_PER_S, |f| {
-                format!("error {}", f.0)
-            });
+            let result = FlowResult::new(totals, &shape, LOAD_S * NS_PER_S, &collected.failures);
             (shape.flows[totals.flow].name.clone(), result)
         })
         .collect();
@@ -323,7 +322,7 @@ fn the_run_file_adds_up_and_reads_back() {
         .expect("written");
     assert_eq!(RunFile::read(dir.path()).expect("reads back"), file);
     let flow = &file.flows["shoppers"];
-    assert!(flow.errors["error -192"] > 0 && flow.account.unresolved > 0);
+    assert!(flow.errors["_MSG_TIMED_OUT"] > 0 && flow.account.unresolved > 0);
     assert!((flow.offered_per_s - 200.0).abs() < 1e-9);
     assert!(
         flow.warm

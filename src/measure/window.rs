@@ -4,8 +4,11 @@
 //! however long it took; latency is filed so, or a stalled second would look empty and good. By instant ([`DuringWindow`]):
 //! what happened in that second, whenever it was due; throughput is filed so.
 
+use std::collections::BTreeMap;
+
 use super::account::Account;
 use super::histogram::WindowHistogram;
+use crate::target::Failure;
 
 /// What a recorder hands over: one window of one flow.
 ///
@@ -66,6 +69,8 @@ pub struct DuringWindow {
     pub sent: u64,
     /// Failed.
     pub failed: u64,
+    /// The same by the target's error.
+    pub errors: BTreeMap<Failure, u64>,
     /// Acknowledged, of each event of the flow, in the order of `FlowShape::events`.
     pub events: Vec<EventDuring>,
     /// Acknowledged, by partition of all topics (`RunShape::partition_starts`).
@@ -193,6 +198,9 @@ impl DuringWindow {
     pub fn merge(&mut self, other: &DuringWindow) {
         self.sent += other.sent;
         self.failed += other.failed;
+        for (failure, n) in &other.errors {
+            *self.errors.entry(*failure).or_default() += n;
+        }
         self.events.resize(
             self.events.len().max(other.events.len()),
             EventDuring::default(),
@@ -216,6 +224,7 @@ impl EventDuring {
 impl Window for DuringWindow {
     fn clear(&mut self) {
         (self.sent, self.failed) = (0, 0);
+        self.errors.clear();
         self.events.fill(EventDuring::default());
         self.partitions.fill(PartitionCount::default());
     }
@@ -282,6 +291,7 @@ mod tests {
         let mut d = DuringWindow::new(1, 2);
         d.partitions[1].records = 9;
         d.sent = 1;
+        d.errors.insert(Failure(7), 2);
         d.clear();
         assert_eq!(d, DuringWindow::new(1, 2));
     }

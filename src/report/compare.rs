@@ -85,6 +85,7 @@ fn facts_of(run: &RunFile) -> Vec<(String, String)> {
         ("length", words::length(run)),
         ("target", run.target.kind.clone()),
         ("brokers", run.target.brokers.len().to_string()),
+        ("Kafka", words::releases(run)),
         ("bootstrap", run.target.bootstrap.join(",")),
         ("highwater", run.tool.version.clone()),
         ("librdkafka", run.tool.librdkafka.clone()),

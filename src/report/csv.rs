@@ -3,6 +3,7 @@
 //! ```text
 //! run, at_us, warm, marks   the run's folder or name; when the second begins; false: warm-up; what happened, joined with `; `
 //! part, name                flow, event, group, topic, broker, client or generator, and which one
+//! error                     of a row whose part is `error`: the target's name of it; `name` is the flow, `during_failed` how many
 //! ```
 //!
 //! The other columns are those of `windows.jsonl` (an account's columns count what came due in the second, `during_...` what happened
@@ -21,13 +22,14 @@ use crate::measure::line::{
 use super::term::inert;
 
 /// The columns.
-const COLUMNS: [&str; 58] = [
+const COLUMNS: [&str; 59] = [
     "run",
     "at_us",
     "warm",
     "marks",
     "part",
     "name",
+    "error",
     "planned",
     "sent",
     "unsent",
@@ -204,6 +206,12 @@ fn rows<'a>(run: &'a str, line: &'a WindowLine) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for (name, flow) in &line.flows {
         rows.push(with_flow(begin("flow", name), flow));
+        for (error, n) in &flow.errors {
+            let mut row = begin("error", name);
+            row.text("error", tame(error));
+            row.put("during_failed", n);
+            rows.push(row);
+        }
     }
     for (name, event) in &line.events {
         rows.push(with_event(begin("event", name), event));
@@ -408,10 +416,30 @@ mod tests {
 
     #[test]
     fn every_column_is_filled_by_some_part() {
-        let records = written("r", &fixtures::of(fixtures::good()).windows);
+        let mut records = written("r", &fixtures::of(fixtures::good()).windows);
+        records.extend(written("r", &fixtures::of(fixtures::all_errors()).windows));
         for column in COLUMNS {
             let is_filled = records.iter().any(|r| !r[column].is_empty());
             assert!(is_filled, "{column} is never filled");
+        }
+    }
+
+    #[test]
+    fn failures_are_told_by_error_and_add_up() {
+        let data = fixtures::of(fixtures::all_errors());
+        let records = written("r", &data.windows);
+        let sum = |part: &str, flow: &str| -> u64 {
+            let rows = records.iter().filter(|r| r["part"] == part);
+            rows.filter(|r| r["name"] == flow)
+                .map(|r| number(r, "during_failed"))
+                .sum()
+        };
+        for flow in ["shoppers", "robots"] {
+            // Each kind's part of a sixtieth is rounded down, in sixty windows of five kinds.
+            let (by_error, all) = (sum("error", flow), sum("flow", flow));
+            assert!(by_error > 0 && all - by_error <= 300, "{by_error} of {all}");
+            let mut rows = records.iter().filter(|r| r["name"] == flow);
+            assert!(rows.any(|r| r["error"] == "NOT_ENOUGH_REPLICAS"));
         }
     }
 

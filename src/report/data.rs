@@ -4,17 +4,16 @@
 //! averaged) as soon as there are more.
 
 mod merge;
+mod read;
 
 use std::path::{Path, PathBuf};
 
 use crate::measure::account::Broken;
-use crate::measure::line::{self, ReadError, WindowLine};
+use crate::measure::line::{ReadError, WindowLine};
 use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
 use crate::measure::run_io::RunFileError;
 use crate::measure::sums::WindowSums;
 use crate::measure::units;
-
-use merge::Merger;
 
 /// The most windows a run is held in: about one for each point across a page's plot.
 pub const WINDOWS: usize = 900;
@@ -26,7 +25,8 @@ pub struct RunData {
     pub folder: PathBuf,
     /// `run.json`; `None` when the run never got to write it.
     pub run: Option<RunFile>,
-    /// `windows.jsonl`, neighbours merged where there were more than [`WINDOWS`] lines. In order of time.
+    /// `windows.jsonl`, neighbours merged where there were more than [`WINDOWS`] lines. In order of time. Without the response times by
+    /// event: those of flows are there, and nothing shows an event's over time.
     pub windows: Vec<WindowLine>,
     /// The length of a window, in microseconds: a second, or more where windows were merged. The last may be shorter.
     pub window_us: u64,
@@ -106,18 +106,16 @@ pub fn load(folder: &Path) -> Result<RunData, LoadError> {
         return Err(LoadError::Foreign(folder.to_owned()));
     }
     let run = has_run.then(|| RunFile::read_alone(folder)).transpose()?;
-    let (mut merger, mut sums) = (Merger::new(WINDOWS), WindowSums::default());
-    if has_windows {
-        for line in line::read(&folder.join(WINDOWS_FILE))? {
-            let line = line?;
-            sums.add(&line);
-            merger.push(line);
-        }
-    }
-    let (windows, window_us) = merger.finish();
+    let (windows, window_us) = match has_windows {
+        true => read::merged(&folder.join(WINDOWS_FILE), WINDOWS)?,
+        false => (Vec::new(), 1_000_000),
+    };
     if run.is_none() && windows.is_empty() {
         return Err(LoadError::Empty(folder.to_owned()));
     }
+    // Counts are only ever added, so the sums of merged windows are those of the lines.
+    let mut sums = WindowSums::without_times_of_events();
+    windows.iter().for_each(|window| sums.add(window));
     let sums = has_windows.then_some(&sums);
     let note = match &run {
         Some(run) => {

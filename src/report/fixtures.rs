@@ -544,6 +544,11 @@ fn window(run: &RunFile, at: u64, window_us: u64) -> WindowLine {
                 bytes: acknowledged * 812,
                 key_bytes: acknowledged * 9,
             },
+            errors: flow
+                .errors
+                .iter()
+                .map(|(kind, n)| (kind.clone(), n / 60))
+                .collect(),
             response: flow.response.is_some().then(|| spread(acknowledged, at)),
             service: spread(acknowledged, at),
             send_delay: flow.send_delay.is_some().then(|| spread(acknowledged, 0)),

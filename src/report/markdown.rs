@@ -306,6 +306,7 @@ fn setup(run: &RunFile, page: &mut Page) {
             ),
         ),
         ("brokers", brokers.join(" ")),
+        ("Kafka", words::releases(run)),
     ]
     .map(|(what, value)| vec![what.to_owned(), prose(&value)])
     .into();

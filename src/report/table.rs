@@ -6,10 +6,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::term::{Paint, inert};
 
-/// No table is wider: names give way.
-const WIDTH: usize = 98;
 /// Names keep at least this.
 const NAME: usize = 6;
+/// A column that may go does so before names are cut to less.
+const LEGIBLE: usize = 12;
 
 /// How a cell stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,7 @@ impl From<&str> for Cell {
 pub struct Table {
     columns: Vec<Align>,
     rows: Vec<Vec<Cell>>,
+    spare: Vec<usize>,
 }
 
 impl Table {
@@ -87,7 +88,13 @@ impl Table {
         Table {
             columns: columns.to_vec(),
             rows: Vec::new(),
+            spare: Vec::new(),
         }
+    }
+
+    /// Columns that may go where the screen is too narrow for all, the least important first.
+    pub fn spare(&mut self, columns: impl IntoIterator<Item = usize>) {
+        self.spare.extend(columns);
     }
 
     /// A line of headings.
@@ -101,16 +108,17 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The lines, without spaces at their ends.
+    /// The lines, no wider than the screen, without spaces at their ends.
     pub fn lines(&self, paint: Paint) -> Vec<String> {
-        let widths = self.widths();
+        let columns = self.layout(paint.width());
         self.rows
             .iter()
-            .map(|row| self.line(row, &widths, paint))
+            .map(|row| self.line(row, &columns, paint))
             .collect()
     }
 
-    fn widths(&self) -> Vec<usize> {
+    /// The columns that are shown, each with its width. Where they are too wide for the screen some go, then the widest names give way.
+    fn layout(&self, screen: usize) -> Vec<(usize, usize)> {
         let width = |column| {
             self.rows
                 .iter()
@@ -118,25 +126,48 @@ impl Table {
                 .map(width)
                 .max()
         };
-        let mut widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| width(column).unwrap_or(0))
+        let mut columns: Vec<(usize, usize)> = (0..self.columns.len())
+            .map(|column| (column, width(column).unwrap_or(0)))
             .collect();
-        let all = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let names = widths.iter_mut().zip(&self.columns);
-        let widest = names.filter(|(_, align)| **align == Align::Left);
-        if let Some((widest, _)) = widest.max_by_key(|(width, _)| **width)
-            && all > WIDTH
+        let mut spare = self.spare.iter();
+        while self.excess(&columns, LEGIBLE, screen) > 0
+            && let Some(least) = spare.next()
         {
-            *widest = widest.saturating_sub(all - WIDTH).max(NAME.min(*widest));
+            columns.retain(|(column, _)| column != least);
         }
-        widths
+        let excess = self.excess(&columns, usize::MAX, screen);
+        if let Some(at) = self.widest_name(&columns) {
+            let widest = &mut columns[at].1;
+            *widest = widest.saturating_sub(excess).max(NAME.min(*widest));
+        }
+        columns
     }
 
-    fn line(&self, row: &[Cell], widths: &[usize], paint: Paint) -> String {
+    /// How many columns too wide the table is, its widest names cut to `name`.
+    fn excess(&self, columns: &[(usize, usize)], name: usize, screen: usize) -> usize {
+        let spaces = 2 * columns.len().saturating_sub(1);
+        let all = columns.iter().map(|(_, width)| width).sum::<usize>() + spaces;
+        let cut = self.widest_name(columns);
+        let cut = cut.map_or(0, |at| columns[at].1.saturating_sub(name));
+        (all - cut).saturating_sub(screen)
+    }
+
+    /// Where the widest column of names is.
+    fn widest_name(&self, columns: &[(usize, usize)]) -> Option<usize> {
+        let names = columns.iter().enumerate();
+        let names = names.filter(|(_, (column, _))| self.columns[*column] == Align::Left);
+        names.max_by_key(|(_, (_, width))| *width).map(|(at, _)| at)
+    }
+
+    fn line(&self, row: &[Cell], columns: &[(usize, usize)], paint: Paint) -> String {
         let mut line = String::new();
         // Spaces are written before the next text, never after the last.
         let mut spaces = 0;
-        for ((cell, align), column) in row.iter().zip(&self.columns).zip(widths) {
+        let cells = columns.iter().filter_map(|(at, width)| {
+            let (cell, align) = (row.get(*at)?, self.columns.get(*at)?);
+            Some((cell, align, width))
+        });
+        for (cell, align, column) in cells {
             let fitting = Cell {
                 text: cut(&cell.text, *column),
                 tone: cell.tone,

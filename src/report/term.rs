@@ -17,10 +17,16 @@ pub enum Color {
     Never,
 }
 
-/// Colours text, or leaves it alone. Never changes its width on the screen.
+/// Columns of text at most, however wide the screen: longer lines are hard to read.
+const WIDEST: usize = 98;
+/// Columns at least: tables don't fit a screen narrower than that, and wrap.
+const NARROWEST: usize = 72;
+
+/// How text is shown: coloured or left alone, and how wide it may be. Colours never change its width on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paint {
     on: bool,
+    width: usize,
 }
 
 impl Paint {
@@ -30,7 +36,21 @@ impl Paint {
     }
 
     /// Leaves everything alone.
-    pub const PLAIN: Paint = Paint { on: false };
+    pub const PLAIN: Paint = Paint {
+        on: false,
+        width: WIDEST,
+    };
+
+    /// Columns of text at most.
+    pub fn width(self) -> usize {
+        self.width
+    }
+
+    /// The same for a screen of so many columns.
+    pub fn within(self, columns: usize) -> Paint {
+        let width = columns.clamp(NARROWEST, WIDEST);
+        Paint { width, ..self }
+    }
 
     /// Decides for an output. An explicit choice wins over the environment (<https://no-color.org>: NO_COLOR counts when it is not empty).
     pub fn decide(
@@ -48,12 +68,17 @@ impl Paint {
                     && term.is_none_or(|term| term != "dumb")
             }
         };
-        Paint { on }
+        let width = WIDEST;
+        Paint { on, width }
     }
 
-    /// Decides for standard output.
+    /// Decides for standard output: as wide as the terminal, where it is one.
     pub fn stdout(color: Color) -> Paint {
-        Paint::of(color, std::io::stdout().is_terminal())
+        let paint = Paint::of(color, std::io::stdout().is_terminal());
+        match console::Term::stdout().size_checked() {
+            Some((_, columns)) => paint.within(usize::from(columns)),
+            None => paint,
+        }
     }
 
     /// Decides for standard error.
@@ -158,6 +183,13 @@ mod tests {
     #[test]
     fn plain_text_stays_plain() {
         assert_eq!(Paint::PLAIN.red("no"), "no");
-        assert_eq!(Paint { on: true }.red("no"), "\x1b[31mno\x1b[0m");
+        let paint = Paint::decide(Color::Always, false, None, None);
+        assert_eq!(paint.red("no"), "\x1b[31mno\x1b[0m");
+    }
+
+    #[test]
+    fn text_is_as_wide_as_the_screen_within_reason() {
+        let width = |columns| Paint::PLAIN.within(columns).width();
+        assert_eq!([0, 80, 300].map(width), [NARROWEST, 80, WIDEST]);
     }
 }

@@ -23,8 +23,6 @@ use measured::{flows, groups};
 use over_time::over_time;
 use trust::trust;
 
-/// Nothing is wider.
-const WIDTH: usize = 98;
 /// Names are cut to this.
 const NAME: usize = 16;
 /// Rows shown of a kind: the rest is in the run file.
@@ -102,11 +100,11 @@ fn headline(run: &RunFile, paint: Paint) -> Vec<String> {
         Verdict::Invalid => Paint::yellow,
     };
     let indent = " ".repeat(verdict.len() + 2);
-    let mut lines = wrap(words::reason(run), WIDTH - indent.len());
+    let mut lines = wrap(words::reason(run), paint.width() - indent.len());
     lines.extend(
         words::further(run)
             .into_iter()
-            .flat_map(|text| wrap(&text, WIDTH - indent.len())),
+            .flat_map(|text| wrap(&text, paint.width() - indent.len())),
     );
     let mut lines: Vec<String> = lines
         .into_iter()
@@ -116,7 +114,7 @@ fn headline(run: &RunFile, paint: Paint) -> Vec<String> {
         let rest = first.split_off(verdict.len());
         *first = format!("{}{}", colour(paint, paint.bold(verdict)), paint.bold(rest));
     }
-    lines.push(paint.dim(cut(&what_was_run(run), WIDTH)));
+    lines.push(paint.dim(cut(&what_was_run(run), paint.width())));
     lines
 }
 
@@ -143,7 +141,10 @@ impl Labelled {
     }
 
     fn say(&mut self, label: &str, text: &str, colour: impl Fn(&str) -> String) {
-        for (i, line) in wrap_items(text, WIDTH - INDENT).iter().enumerate() {
+        for (i, line) in wrap_items(text, self.paint.width() - INDENT)
+            .iter()
+            .enumerate()
+        {
             let label = if i == 0 { label } else { "" };
             let label = self.paint.dim(format!("{label:<INDENT$}"));
             self.lines.push(format!("{label}{}", colour(line)));

@@ -94,6 +94,30 @@ pub fn place(run: &RunFile) -> String {
     }
 }
 
+/// The releases of Kafka whose protocol the brokers speak, each with its brokers where they differ.
+pub fn releases(run: &RunFile) -> String {
+    let mut releases: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for broker in &run.target.brokers {
+        let release = broker.version.as_deref().unwrap_or("unknown");
+        releases
+            .entry(release)
+            .or_default()
+            .push(broker.id.to_string());
+    }
+    match releases.len() {
+        // Neither a simulated cluster nor none has one.
+        _ if run.target.kind != "kafka" => "none".to_owned(),
+        0 => "unknown".to_owned(),
+        1 => releases.into_keys().collect(),
+        _ => {
+            let each = releases
+                .into_iter()
+                .map(|(release, ids)| format!("{release} (broker {})", ids.join(", ")));
+            each.collect::<Vec<String>>().join("; ")
+        }
+    }
+}
+
 /// What the numbers of this target are worth, where that is little.
 pub fn caveat(run: &RunFile) -> Option<&'static str> {
     match run.target.kind.as_str() {

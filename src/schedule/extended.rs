@@ -52,7 +52,7 @@ impl Extended {
     }
 
     /// What of it is from 0 on.
-    pub fn from_zero(&self) -> Curve {
+    pub fn since_zero(&self) -> Curve {
         let later = self.curve.lines().filter(|line| line.to > self.shift);
         Curve::from_lines(later.map(|line| {
             let from = line.from.max(self.shift);

@@ -22,19 +22,25 @@ pub struct Cluster {
 impl Cluster {
     /// Starts 1 to 3 brokers on free ports. Waits while another test has a cluster.
     pub fn start(brokers: u32) -> Cluster {
-        Cluster::under(Arc::new(Lease::wait()), brokers)
+        Cluster::under(Arc::new(Lease::wait()), brokers, &[])
+    }
+
+    /// One broker that asks who you are: TLS, SASL, ACLs. See `ci/kafka help`.
+    pub fn secured() -> Cluster {
+        Cluster::under(Arc::new(Lease::wait()), 1, &["--security", "sasl_ssl"])
     }
 
     /// Starts a second cluster for the same test: `start` would wait for ever.
     pub fn beside(&self, brokers: u32) -> Cluster {
-        Cluster::under(Arc::clone(&self.lease), brokers)
+        Cluster::under(Arc::clone(&self.lease), brokers, &[])
     }
 
-    fn under(lease: Arc<Lease>, brokers: u32) -> Cluster {
+    fn under(lease: Arc<Lease>, brokers: u32, options: &[&str]) -> Cluster {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let dir = directory().join(format!("kafka-{}-{number}", std::process::id()));
         let mut up = ci_kafka("up", &dir);
         up.args(["--port", "0", "--brokers", &brokers.to_string()]);
+        up.args(options);
         let stdout = stdout_of(&mut up);
         let bootstrap = stdout.lines().last().expect("ci/kafka prints an address");
         Cluster {

@@ -8,11 +8,12 @@ use crate::capacity::gather::Gatherer;
 use crate::capacity::judge::{self, Circumstances};
 use crate::capacity::verdict;
 use crate::clock::NS_PER_S;
+use crate::drive::plan::{Ground, partition_shares};
 use crate::drive::run::{Ran, Stopped};
 use crate::measure::account::GroupAccount;
 use crate::measure::machine::Machine;
 use crate::measure::run::{
-    FORMAT, FlowResult, Generator, GroupResult, Plan, RunFile, Tool, Verdict,
+    FORMAT, FlowResult, Generator, GroupResult, Plan, RunFile, Spread, Tool, Verdict,
 };
 use crate::measure::shape::RunShape;
 use crate::scenario::hash::{plan_hash, setup_hash};
@@ -26,17 +27,14 @@ const POINTS: usize = 2_000;
 pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (RunFile, u8) {
     let scenario = &prepared.scenario;
     let shape = RunShape::of(scenario);
-    let name_of = |failure| {
-        let known = ran.failures.get(&failure);
-        known.cloned().unwrap_or_else(|| format!("{failure:?}"))
-    };
+    let names = &ran.collected.failures;
     let flows: BTreeMap<String, FlowResult> = ran
         .collected
         .flows
         .iter()
         .map(|totals| {
             let name = shape.flows[totals.flow].name.clone();
-            (name, FlowResult::new(totals, &shape, ran.load_ns, name_of))
+            (name, FlowResult::new(totals, &shape, ran.load_ns, names))
         })
         .collect();
     let mut file = RunFile {
@@ -95,7 +93,28 @@ fn plan(prepared: &Prepared) -> Plan {
         scenario: scenario.effective.clone(),
         seed: scenario.seed,
         curve: curve(&prepared.schedules),
+        spread: spread(prepared),
     }
+}
+
+/// How the topics' load was to spread. Worked out when the load is over: it takes a second or two of a core where events are many, and
+/// nothing needs it before.
+fn spread(prepared: &Prepared) -> BTreeMap<String, Spread> {
+    let ground = Ground {
+        scenario: &prepared.scenario,
+        traffic: &prepared.traffic,
+        schedules: &prepared.schedules,
+    };
+    // To a millionth: more would be noise.
+    let rounded = |share: f64| (share * 1e6).round() / 1e6;
+    partition_shares(&ground)
+        .into_iter()
+        .map(|(topic, shares, hottest)| {
+            let shares = shares.into_iter().map(rounded).collect();
+            let hottest = rounded(hottest);
+            (topic, Spread { shares, hottest })
+        })
+        .collect()
 }
 
 /// The rate of all flows together: (seconds since the start of the load, events per second).

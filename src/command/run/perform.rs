@@ -102,9 +102,9 @@ fn take_place(
     let mut view = LiveView::new(Arc::clone(scenario), progress);
     let mut ran: Ran = drive(job, &mut view)?;
     view.show(Stage::Writing);
-    view.finish();
     let (gatherer, over_time) = &*lock(&gathered);
     let (mut file, mut exit) = assemble::assemble(prepared, &ran, gatherer);
+    view.finish();
     if let Err(error) = file.write(folder, Some(&ran.collected.sums)) {
         let remedy = "free some space, or choose another folder with --out";
         ran.incomplete.push(format!("{error}; {remedy}"));

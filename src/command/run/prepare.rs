@@ -22,6 +22,7 @@ use crate::target::Target;
 use crate::target::kafka::admin::Admin;
 use crate::target::kafka::config::ClientOptions;
 use crate::target::kafka::embedded::Embedded;
+use crate::target::kafka::release::releases;
 use crate::target::kafka::system::{KafkaTarget, consumer_settings, producer_settings};
 use crate::target::kafka::topics::{Fullest, Ready, Wanted};
 use crate::target::null::NullTarget;
@@ -315,9 +316,20 @@ impl Draft<'_> {
         let count = wanted.len();
         progress.show(Monotonic.now(), Stage::Topics { count });
         self.interrupts.commit();
-        let ready = admin.prepare_topics(&wanted, self.to.allow_existing)?;
+        // Beside the topics, so that nothing waits for it.
+        let (ready, releases) = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| releases(options, admin.cluster()));
+            let ready = admin.prepare_topics(&wanted, self.to.allow_existing);
+            (ready, asked.join().unwrap_or_default())
+        });
+        let ready = ready?;
         warnings.extend(ready.warnings.iter().cloned());
-        let info = self.info("kafka", &admin.cluster().brokers, &ready, client);
+        let mut info = self.info("kafka", &admin.cluster().brokers, &ready, client);
+        for broker in &mut info.brokers {
+            broker.version = releases
+                .get(&broker.id)
+                .map(|release| (*release).to_owned());
+        }
         Ok(self.reached(options, admin, info, ready.created, None))
     }
 
@@ -478,6 +490,7 @@ impl Draft<'_> {
                 .map(|broker| Broker {
                     id: broker.id,
                     address: address(broker),
+                    version: None,
                 })
                 .collect(),
             topics: topics

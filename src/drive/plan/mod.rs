@@ -204,6 +204,21 @@ pub fn plan(ground: &Ground<'_>) -> Plan {
     plan
 }
 
+/// How the load of each topic spreads over its partitions: its key, each partition's share, and the hottest ÷ the mean of all. Topics for
+/// which nothing is due are left out.
+pub fn partition_shares(ground: &Ground<'_>) -> Vec<(String, Vec<f64>, f64)> {
+    let sampled = sample::sample(ground);
+    let rates = Rates::new(ground, &sampled);
+    let spread = partitions::spread(ground, &rates, &sampled);
+    let topics = ground.scenario.topics.iter().zip(spread);
+    topics
+        .filter_map(|(topic, spread)| {
+            let hottest = spread.hottest()?;
+            Some((topic.key.clone(), spread.shares, hottest))
+        })
+        .collect()
+}
+
 /// The simulated clock after this much of the span, RFC 3339.
 fn clock(scenario: &Scenario, offset: Duration) -> String {
     let starts = &scenario.time.starts;

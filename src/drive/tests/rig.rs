@@ -8,7 +8,7 @@ use crate::clock::{Clock, NS_PER_S, Tick, Virtual};
 use crate::drive::consumer::{Assignments, ConsumerLoop, ConsumerParts};
 use crate::drive::control::Control;
 use crate::drive::ladder::Ladder;
-use crate::drive::producer::{ProducerLoop, ProducerParts, ProducerReport};
+use crate::drive::producer::{ProducerLoop, ProducerParts};
 use crate::drive::run::oversized;
 use crate::drive::source::Source;
 use crate::measure::account::Account;
@@ -17,6 +17,7 @@ use crate::measure::consumer_recorder::ConsumerRecorder;
 use crate::measure::ledger::{GroupCounts, Ledger, LedgerSpec, LogBounds};
 use crate::measure::live::Live;
 use crate::measure::recorder::Recorder;
+use crate::measure::second::FailureNames;
 use crate::measure::shape::RunShape;
 use crate::measure::totals::{FlowTotals, GroupTotals, Phase};
 use crate::measure::window::{DueWindow, DuringWindow, Filed};
@@ -156,7 +157,7 @@ pub struct Ran {
     pub totals: FlowTotals,
     pub all: Phase,
     pub account: Account,
-    pub report: ProducerReport,
+    pub failures: FailureNames,
     /// All windows together, by due and by instant.
     pub due: DueWindow,
     pub during: DuringWindow,
@@ -256,7 +257,7 @@ impl Rig {
         drop(reports);
         let start = self.clock.now();
         let producer = ProducerLoop::new(self.clock.clone(), self.control.clone(), start, parts);
-        let report = producer.run(run_ns, self.settle_ns);
+        producer.run(run_ns, self.settle_ns);
         let done_at = self.clock.now();
         let records = partitions()
             .iter()
@@ -270,7 +271,7 @@ impl Rig {
         ledger.settled_ns(0, &timed);
         let settled_ns = ledger.settled_ns(0, &timed);
         let group = ledger.account(0, &bounds(&self.sim));
-        gather(inbox, report, live, group, done_at, settled_ns)
+        gather(inbox, live, group, done_at, settled_ns)
     }
 }
 
@@ -290,7 +291,6 @@ fn bounds(sim: &Sim) -> Vec<LogBounds> {
 
 fn gather(
     inbox: Receiver<Report>,
-    report: ProducerReport,
     live: Live,
     group: GroupCounts,
     done_at: Tick,
@@ -299,6 +299,7 @@ fn gather(
     let (mut due, mut during) = (DueWindow::default(), DuringWindow::default());
     let (mut full, mut last_planned) = (Vec::new(), 0);
     let (mut totals, mut received) = (None, None);
+    let mut failures = FailureNames::new();
     for report in inbox {
         match report {
             Report::Window(part) => match part.filed {
@@ -314,6 +315,9 @@ fn gather(
             },
             Report::ProducerDone(of) => totals = Some(*of),
             Report::MemberDone(of) => received = Some(*of),
+            Report::Failure(failure, name) => {
+                failures.insert(failure, name);
+            }
             Report::Member(_) | Report::Second(_) | Report::Mark { .. } => {}
         }
     }
@@ -324,7 +328,7 @@ fn gather(
         account: all.account(),
         all,
         totals,
-        report,
+        failures,
         due,
         during,
         full,
@@ -358,6 +362,7 @@ impl Ran {
         assert_eq!(self.during.partitions, self.totals.partitions);
         let during: u64 = self.totals.acknowledged_during.iter().sum();
         assert_eq!(during, self.account.acknowledged);
+        assert_eq!(self.during.errors, self.totals.errors);
         assert_eq!(
             self.totals.errors.values().sum::<u64>(),
             self.account.failed

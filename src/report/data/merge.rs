@@ -6,106 +6,176 @@
 use std::collections::BTreeMap;
 
 use crate::measure::client_stats::{BrokerFigures, ClientFigures};
+use crate::measure::codec::{CodecError, Times};
+use crate::measure::histogram::WindowHistogram;
 use crate::measure::line::{EventLine, FlowLine, GeneratorSecond, GroupLine, WindowLine};
 
 /// Lengths of windows, in seconds: each divides the next.
 const LENGTHS_S: [u64; 10] = [1, 5, 10, 30, 60, 120, 600, 3_600, 21_600, 86_400];
+
+/// A window, and how many seconds it holds so far.
+type Window = (WindowLine, u64);
 
 /// Takes windows in order of time and keeps at most so many.
 pub(super) struct Merger {
     most: usize,
     /// Where in [`LENGTHS_S`].
     length: usize,
-    windows: Vec<WindowLine>,
-    /// How many seconds the last window holds so far.
-    last_s: u64,
+    windows: Vec<Window>,
 }
 
 impl Merger {
-    /// None yet.
+    /// None yet, of a second each.
+    #[cfg(test)]
     pub(super) fn new(most: usize) -> Merger {
+        Merger::up_to(0, most)
+    }
+
+    /// None yet, of the length at which a run whose last second begins at `last_us` has at most so many.
+    pub(super) fn up_to(last_us: u64, most: usize) -> Merger {
+        let fits = |length_s: &u64| last_us / (length_s * 1_000_000) < most as u64;
+        let length = LENGTHS_S.iter().position(fits);
         Merger {
             most,
-            length: 0,
+            length: length.unwrap_or(LENGTHS_S.len() - 1),
             windows: Vec::new(),
-            last_s: 0,
         }
     }
 
     /// The next second.
-    pub(super) fn push(&mut self, line: WindowLine) {
-        self.add(line, 1);
-        while self.windows.len() > self.most && self.length + 1 < LENGTHS_S.len() {
-            self.widen();
+    ///
+    /// # Errors
+    /// A histogram of it can't be read.
+    pub(super) fn push<H: Times, E: Times>(
+        &mut self,
+        line: &WindowLine<H, E>,
+    ) -> Result<(), CodecError> {
+        self.add(line, 1)?;
+        self.narrow()
+    }
+
+    /// The windows that follow these.
+    ///
+    /// # Errors
+    /// None that reading them did not find.
+    pub(super) fn append(&mut self, mut later: Merger) -> Result<(), CodecError> {
+        while self.length < later.length {
+            self.widen()?;
         }
+        while later.length < self.length {
+            later.widen()?;
+        }
+        let last = self.windows.last().map(|(window, _)| window.at_us);
+        for (window, seconds) in later.windows {
+            match last {
+                Some(last_us) if window.at_us <= last_us => self.add(&window, seconds)?,
+                _ => self.windows.push((window, seconds)),
+            }
+        }
+        self.narrow()
     }
 
     /// The windows, and their length in microseconds.
     pub(super) fn finish(self) -> (Vec<WindowLine>, u64) {
-        (self.windows, LENGTHS_S[self.length] * 1_000_000)
+        let windows = self.windows.into_iter().map(|(window, _)| window);
+        (windows.collect(), LENGTHS_S[self.length] * 1_000_000)
     }
 
     /// Adds a window of so many seconds to the one it falls into.
-    fn add(&mut self, mut line: WindowLine, seconds: u64) {
+    fn add<H: Times, E: Times>(
+        &mut self,
+        line: &WindowLine<H, E>,
+        seconds: u64,
+    ) -> Result<(), CodecError> {
         let length_us = LENGTHS_S[self.length] * 1_000_000;
         let begins_us = line.at_us - line.at_us % length_us;
-        match self.windows.last_mut() {
-            Some(last) if last.at_us >= begins_us => {
-                merge(last, self.last_s, &line, seconds);
-                self.last_s += seconds;
-            }
-            _ => {
-                line.at_us = begins_us;
-                self.windows.push(line);
-                self.last_s = seconds;
-            }
+        if let Some((last, n)) = self.windows.last_mut()
+            && last.at_us >= begins_us
+        {
+            merge(last, *n, line, seconds)?;
+            *n += seconds;
+            return Ok(());
         }
+        let mut window = WindowLine {
+            at_us: begins_us,
+            warm: line.warm,
+            ..WindowLine::default()
+        };
+        merge(&mut window, 0, line, seconds)?;
+        self.windows.push((window, seconds));
+        Ok(())
     }
 
-    fn widen(&mut self) {
-        let (shorter, last_s) = (LENGTHS_S[self.length], self.last_s);
+    fn narrow(&mut self) -> Result<(), CodecError> {
+        while self.windows.len() > self.most && self.length + 1 < LENGTHS_S.len() {
+            self.widen()?;
+        }
+        Ok(())
+    }
+
+    fn widen(&mut self) -> Result<(), CodecError> {
         self.length += 1;
         let windows = std::mem::take(&mut self.windows);
-        let last = windows.len().saturating_sub(1);
-        for (i, window) in windows.into_iter().enumerate() {
-            self.add(window, if i == last { last_s } else { shorter });
-        }
+        windows
+            .iter()
+            .try_for_each(|(window, seconds)| self.add(window, *seconds))
     }
 }
 
 /// Adds a later window of `m` seconds to one of `n`.
-fn merge(into: &mut WindowLine, n: u64, later: &WindowLine, m: u64) {
+fn merge<H: Times, E: Times>(
+    into: &mut WindowLine,
+    n: u64,
+    later: &WindowLine<H, E>,
+    m: u64,
+) -> Result<(), CodecError> {
     into.warm &= later.warm;
     into.marks.extend(later.marks.iter().cloned());
-    each(&mut into.flows, &later.flows, flow);
-    each(&mut into.events, &later.events, event);
-    each(&mut into.consume, &later.consume, group);
-    each(&mut into.partitions, &later.partitions, |mine, theirs| {
+    each(&mut into.flows, &later.flows, flow)?;
+    each(&mut into.events, &later.events, event)?;
+    each(&mut into.consume, &later.consume, group)?;
+    for (name, theirs) in &later.partitions {
+        let mine = entry(&mut into.partitions, name);
         mine.resize(mine.len().max(theirs.len()), (0, 0));
         for (mine, theirs) in mine.iter_mut().zip(theirs) {
             mine.0 += theirs.0;
             mine.1 += theirs.1;
         }
-    });
+    }
     both(&mut into.client, &later.client, client);
     both(&mut into.generator, &later.generator, |mine, theirs| {
         generator(mine, n, theirs, m);
     });
+    Ok(())
+}
+
+/// The entry of a name: the name is copied once a window and not once a line.
+fn entry<'a, T: Default>(into: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
+    if !into.contains_key(name) {
+        into.insert(name.to_owned(), T::default());
+    }
+    into.get_mut(name).expect("it was just inserted")
 }
 
 /// Merges what stands under each name.
-fn each<T: Clone + Default>(
+fn each<T: Default, U>(
     into: &mut BTreeMap<String, T>,
-    later: &BTreeMap<String, T>,
-    merge: impl Fn(&mut T, &T),
-) {
-    for (name, theirs) in later {
-        match into.get_mut(name) {
-            Some(mine) => merge(mine, theirs),
-            None => {
-                into.insert(name.clone(), theirs.clone());
-            }
-        }
+    later: &BTreeMap<String, U>,
+    merge: impl Fn(&mut T, &U) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    later
+        .iter()
+        .try_for_each(|(name, theirs)| merge(entry(into, name), theirs))
+}
+
+/// Adds times where there are any.
+fn times<H: Times>(
+    into: &mut Option<WindowHistogram>,
+    later: &Option<H>,
+) -> Result<(), CodecError> {
+    match later {
+        Some(later) => later.add_to(into.get_or_insert_default()),
+        None => Ok(()),
     }
 }
 
@@ -118,7 +188,7 @@ fn both<T: Clone>(into: &mut Option<T>, later: &Option<T>, merge: impl FnOnce(&m
     }
 }
 
-fn flow(into: &mut FlowLine, later: &FlowLine) {
+fn flow<H: Times>(into: &mut FlowLine, later: &FlowLine<H>) -> Result<(), CodecError> {
     into.planned += later.planned;
     into.sent += later.sent;
     into.unsent += later.unsent;
@@ -133,12 +203,15 @@ fn flow(into: &mut FlowLine, later: &FlowLine) {
     into.during.failed += later.during.failed;
     into.during.bytes += later.during.bytes;
     into.during.key_bytes += later.during.key_bytes;
-    both(&mut into.response, &later.response, |a, b| a.merge(b));
-    into.service.merge(&later.service);
-    both(&mut into.send_delay, &later.send_delay, |a, b| a.merge(b));
+    for (name, n) in &later.errors {
+        *entry(&mut into.errors, name) += n;
+    }
+    times(&mut into.response, &later.response)?;
+    later.service.add_to(&mut into.service)?;
+    times(&mut into.send_delay, &later.send_delay)
 }
 
-fn event(into: &mut EventLine, later: &EventLine) {
+fn event<H: Times>(into: &mut EventLine, later: &EventLine<H>) -> Result<(), CodecError> {
     into.acknowledged += later.acknowledged;
     into.failed += later.failed;
     into.refused += later.refused;
@@ -146,11 +219,10 @@ fn event(into: &mut EventLine, later: &EventLine) {
     into.during.acknowledged += later.during.acknowledged;
     into.during.bytes += later.during.bytes;
     into.during.key_bytes += later.during.key_bytes;
-    into.response.merge(&later.response);
+    later.response.add_to(&mut into.response)
 }
 
-fn group(into: &mut GroupLine, later: &GroupLine) {
-    into.end_to_end.merge(&later.end_to_end);
+fn group<H: Times>(into: &mut GroupLine, later: &GroupLine<H>) -> Result<(), CodecError> {
     into.negative += later.negative;
     into.during.records += later.during.records;
     into.during.bytes += later.during.bytes;
@@ -159,6 +231,7 @@ fn group(into: &mut GroupLine, later: &GroupLine) {
     into.during.foreign += later.during.foreign;
     into.lag_records = into.lag_records.max(later.lag_records);
     into.lag_us = into.lag_us.max(later.lag_us);
+    later.end_to_end.add_to(&mut into.end_to_end)
 }
 
 /// Counts since the clients' start stay as they are at the end; what is of the moment is shown at its worst.
@@ -172,7 +245,14 @@ fn client(into: &mut ClientFigures, later: &ClientFigures) {
     into.batch_bytes_mean = mean(into.batch_bytes_mean, n, later.batch_bytes_mean, m);
     into.batch_messages_mean = mean(into.batch_messages_mean, n, later.batch_messages_mean, m);
     into.batches += m;
-    each(&mut into.brokers, &later.brokers, broker);
+    for (name, theirs) in &later.brokers {
+        match into.brokers.get_mut(name) {
+            Some(mine) => broker(mine, theirs),
+            None => {
+                into.brokers.insert(name.clone(), theirs.clone());
+            }
+        }
+    }
 }
 
 fn broker(into: &mut BrokerFigures, later: &BrokerFigures) {
@@ -244,7 +324,9 @@ mod tests {
 
     fn merged(seconds: u64, most: usize) -> (Vec<WindowLine>, u64) {
         let mut merger = Merger::new(most);
-        (0..seconds).for_each(|s| merger.push(second(s, 100 + s)));
+        for s in 0..seconds {
+            merger.push(&second(s, 100 + s)).expect("decoded");
+        }
         merger.finish()
     }
 
@@ -288,15 +370,49 @@ mod tests {
     fn the_result_is_the_same_whether_widened_early_or_late() {
         let (few, _) = merged(100, 12);
         let mut late = Merger::new(1_000);
-        (0..100).for_each(|s| late.push(second(s, 100 + s)));
-        late.most = 12;
-        while late.windows.len() > late.most {
-            late.widen();
+        for s in 0..100 {
+            late.push(&second(s, 100 + s)).expect("decoded");
         }
+        late.most = 12;
+        late.narrow().expect("decoded");
         let (late, _) = late.finish();
         assert_eq!(few.len(), late.len());
         for (a, b) in few.iter().zip(&late) {
             assert_eq!((a.at_us, &a.flows), (b.at_us, &b.flows));
+        }
+    }
+
+    #[test]
+    fn parts_appended_are_the_whole() {
+        let (whole, length) = merged(100, 12);
+        // Cut in the middle of a window of ten seconds, the second part so short that its windows are of one.
+        for cut in [1, 37, 95, 99] {
+            let mut parts = [Merger::new(12), Merger::new(12)];
+            for s in 0..100 {
+                let part = &mut parts[usize::from(s >= cut)];
+                part.push(&second(s, 100 + s)).expect("decoded");
+            }
+            let [mut sum, later] = parts;
+            sum.append(later).expect("decoded");
+            let (sum, sum_length) = sum.finish();
+            assert_eq!(sum_length, length);
+            assert_eq!(sum, whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_length_is_known_from_the_last_second() {
+        for seconds in [1, 899, 900, 901, 4_500, 4_501, 86_400] {
+            let mut grown = Merger::new(900);
+            for s in 0..seconds {
+                let empty: WindowLine = WindowLine {
+                    at_us: s * 1_000_000,
+                    ..WindowLine::default()
+                };
+                grown.push(&empty).expect("decoded");
+            }
+            let told = Merger::up_to((seconds - 1) * 1_000_000, 900);
+            assert_eq!(told.length, grown.length, "{seconds} s");
         }
     }
 

@@ -31,7 +31,7 @@ fn folder(edit: impl FnOnce(&mut serde_json::Value), windows: Option<&str>) -> t
 fn lines(seconds: u64) -> String {
     (0..seconds)
         .map(|s| {
-            let line = WindowLine {
+            let line: WindowLine = WindowLine {
                 at_us: s * 1_000_000,
                 warm: true,
                 ..WindowLine::default()

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::measure::run::RunFile;
 use crate::measure::units;
+use crate::report::words::releases;
 
 use super::Shown;
 use super::number::{bytes, count, name, number};
@@ -61,6 +62,13 @@ fn cluster(file: &RunFile) -> Vec<Fact> {
         ("kind", name(&target.kind)),
         ("bootstrap", name(&target.bootstrap.join(", "))),
         ("brokers", name(&brokers)),
+        (
+            "Kafka",
+            match target.brokers.iter().any(|broker| broker.version.is_some()) {
+                true => html! { (name(&releases(file))) ", by the protocol the brokers speak" },
+                false => name(&releases(file)),
+            },
+        ),
         ("topics", name(&topics)),
     ]
 }

@@ -9,6 +9,7 @@ pub(in crate::report) mod figure;
 mod head;
 mod limits;
 pub(in crate::report) mod number;
+mod partitions;
 mod scenario;
 mod tables;
 

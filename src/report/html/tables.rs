@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use crate::measure::run::{FlowResult, RunFile};
 use crate::measure::units;
-use crate::measure::window::PartitionCount;
 use crate::report::plot::{Figure, Part};
 use crate::report::words::warm;
 
 use super::Shown;
 use super::figure;
 use super::number::{Pick, bytes, count, name, quantile, rate};
+use super::partitions;
 
 /// All of them.
 pub(super) fn tables(runs: &[Shown<'_>]) -> Markup {
@@ -25,18 +25,18 @@ pub(super) fn tables(runs: &[Shown<'_>]) -> Markup {
                 (flows(&known))
                 (events(&known))
                 (groups(&known))
-                (topics(&known))
+                (partitions::topics(&known))
             }
         }
     }
 }
 
 /// A table's first column names the run where there are several.
-fn run_head(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
+pub(super) fn run_head(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
     html! { @if runs.len() > 1 { th { "run" } } }
 }
 
-fn run_cell(run: &Shown<'_>) -> Markup {
+pub(super) fn run_cell(run: &Shown<'_>) -> Markup {
     html! { @if run.beside { td { (run.chip()) } } }
 }
 
@@ -132,64 +132,6 @@ fn groups(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
                 } } } }
             } }
         }
-    }
-}
-
-fn topics(runs: &[(Shown<'_>, &RunFile)]) -> Markup {
-    html! {
-        @if runs.iter().any(|(_, file)| !file.partitions.is_empty()) {
-            h3 { "Topics and partitions" }
-            div.scroll { table {
-                caption { "Acknowledged records. Hottest ÷ mean says how unevenly the keys load the partitions." }
-                thead { tr { (run_head(runs)) th { "topic" } th.n { "partitions" } th.n { "records" } th.n { "bytes" } th.n { "hottest ÷ mean" } th.n { "coldest ÷ mean" } } }
-                tbody { @for (run, file) in runs { @for (topic, partitions) in &file.partitions { (topic_row(run, topic, partitions)) } } }
-            } }
-            @for (run, file) in runs { @for (topic, counts) in &file.partitions {
-                details {
-                    summary { (run.chip()) "Partitions of " (name(topic)) }
-                    (partitions(run, topic, counts))
-                }
-            } }
-        }
-    }
-}
-
-fn topic_row(run: &Shown<'_>, topic: &str, partitions: &[PartitionCount]) -> Markup {
-    let records: u64 = partitions.iter().map(|p| p.records).sum();
-    let mean = records as f64 / partitions.len().max(1) as f64;
-    let ratio = |records: Option<u64>| match records {
-        Some(records) if mean > 0.0 => format!("{:.2}", records as f64 / mean),
-        _ => "-".to_owned(),
-    };
-    html! {
-        tr {
-            (run_cell(run))
-            td.name { (name(topic)) }
-            td.n { (partitions.len()) }
-            td.n { (units::count(records)) }
-            td.n { (units::bytes(partitions.iter().map(|p| p.bytes).sum())) }
-            td.n { (ratio(partitions.iter().map(|p| p.records).max())) }
-            td.n { (ratio(partitions.iter().map(|p| p.records).min())) }
-        }
-    }
-}
-
-fn partitions(run: &Shown<'_>, topic: &str, counts: &[PartitionCount]) -> Markup {
-    let most = counts.iter().map(|p| p.records).max().unwrap_or(0).max(1);
-    html! {
-        div.scroll { table {
-            thead { tr { th.n { "partition" } th.n { "records" } th { "" } th.n { "bytes" } } }
-            tbody { @for (i, partition) in counts.iter().enumerate() {
-                @let place = i.to_string();
-                @let width = format!("width:{:.1}%", partition.records as f64 / most as f64 * 100.0);
-                tr {
-                    td.n { (i) }
-                    td.n { (count(run, &["partitions", topic, &place, "records"], partition.records)) }
-                    td { span.bar { i style=(width) {} } }
-                    td.n { (bytes(run, &["partitions", topic, &place, "bytes"], partition.bytes)) }
-                }
-            } }
-        } }
     }
 }
 

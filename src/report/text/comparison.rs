@@ -9,10 +9,12 @@ use super::super::plot::letter;
 use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
 use super::super::unfinished::judged;
-use super::{Labelled, NAME, WIDTH};
+use super::{Labelled, NAME};
 
-/// Runs that fit beside each other.
+/// Runs that fit beside each other: on a screen of this width, and on a narrower one.
 const RUNS: usize = 3;
+const WIDE: usize = 98;
+const FEWER: usize = 2;
 /// Columns of a value.
 const VALUE: usize = 20;
 /// Columns of what a value is.
@@ -26,7 +28,7 @@ pub(super) fn comparison(runs: &[RunData], page: Option<&Path>, paint: Paint) ->
     let mut list = Vec::new();
     for (index, (data, run)) in runs.iter().zip(&files).enumerate() {
         let letter = format!("{}  ", letter(index));
-        for (i, text) in wrap(&line(run, Some(&data.folder)), WIDTH - letter.len())
+        for (i, text) in wrap(&line(run, Some(&data.folder)), paint.width() - letter.len())
             .into_iter()
             .enumerate()
         {
@@ -41,14 +43,15 @@ pub(super) fn comparison(runs: &[RunData], page: Option<&Path>, paint: Paint) ->
     let warnings = comparison
         .warnings
         .iter()
-        .flat_map(|warning| wrap(&format!("warning: {warning}"), WIDTH))
+        .flat_map(|warning| wrap(&format!("warning: {warning}"), paint.width()))
         .map(|line| paint.yellow(line))
         .collect();
     let mut tail = Vec::new();
-    if runs.len() > RUNS {
+    let fit = if paint.width() < WIDE { FEWER } else { RUNS };
+    if runs.len() > fit {
         tail.push(format!(
             "{} more runs are on the page and in the Markdown form",
-            runs.len() - RUNS
+            runs.len() - fit
         ));
     }
     let mut files = Labelled::new(paint);
@@ -56,7 +59,7 @@ pub(super) fn comparison(runs: &[RunData], page: Option<&Path>, paint: Paint) ->
         files.plain("page", &page.display().to_string());
     }
     tail.extend(files.done());
-    let columns = runs.len().min(RUNS);
+    let columns = runs.len().min(fit);
     let facts = match comparison.facts.as_slice() {
         [] => vec!["set-up and machine are the same".to_owned()],
         facts => table("differs", columns, facts, paint),

@@ -5,7 +5,7 @@ use crate::measure::run::{RunFile, SloResult};
 use super::super::table::{Align, Cell, Table, Tone, cut};
 use super::super::term::Paint;
 use super::super::words::{SloWords, is_quiet, quiet};
-use super::{NAME, ROWS, WIDTH};
+use super::{NAME, ROWS};
 
 /// The SLOs: those that were missed first, and those that allow nothing and found nothing in one line.
 pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
@@ -20,6 +20,8 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
         Align::Right,
         Align::Right,
     ]);
+    // How far off is told by limit and measured as well.
+    table.spare([5, 6]);
     let has_windows = shown.iter().any(|slo| slo.windows.is_some());
     let windows = if has_windows { "windows missed" } else { "" };
     table.head([
@@ -52,7 +54,7 @@ pub(super) fn limits(run: &RunFile, paint: Paint) -> Vec<String> {
         };
         let space = " ".repeat(column - "held".len() + 2);
         // A limit of no metric we know may have any name.
-        let quiet = cut(&quiet, WIDTH - column - 2);
+        let quiet = cut(&quiet, paint.width() - column - 2);
         lines.push(format!("{}{space}{quiet}", paint.green("held")));
     }
     lines

@@ -1,13 +1,13 @@
 //! What was measured of flows and groups, as tables. Pure.
 
-use crate::measure::run::RunFile;
+use crate::measure::run::{GroupResult, RunFile};
 use crate::measure::summary::Summary;
 use crate::measure::units;
 
 use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
 use super::super::words::{self, time, warm};
-use super::{NAME, ROWS, WIDTH};
+use super::{NAME, ROWS};
 
 /// What was measured of each flow, without the warm-up where there was one.
 pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
@@ -28,6 +28,8 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
     table.head([
         "flow", "offered", "achieved", "p50", "p99", "p99.9", "max", "p99", "p99", "bytes",
     ]);
+    // Bytes, the service time, the p99.9: the page and `run.json` have them.
+    table.spare([9, 7, 5]);
     let more = run.flows.len().saturating_sub(ROWS);
     for (name, flow) in run.flows.iter().take(ROWS) {
         let (response, service, send_delay) = warm(flow);
@@ -55,12 +57,12 @@ pub(super) fn flows(run: &RunFile, paint: Paint) -> Vec<String> {
     }
     for (name, flow) in run.flows.iter().take(ROWS) {
         if let Some(model) = words::model(flow) {
-            lines.extend(wrap(&format!("flow {name}: {model}"), WIDTH));
+            lines.extend(wrap(&format!("flow {name}: {model}"), paint.width()));
         }
     }
     if let Some(unsteady) = words::unsteady(run) {
         lines.extend(
-            wrap(unsteady, WIDTH)
+            wrap(unsteady, paint.width())
                 .into_iter()
                 .map(|line| paint.yellow(line)),
         );
@@ -88,6 +90,7 @@ pub(super) fn groups(run: &RunFile, paint: Paint) -> Vec<String> {
         "p99",
         "max",
     ]);
+    table.spare(spare_counts(run));
     let more = run.consume.len().saturating_sub(ROWS);
     for (name, group) in run.consume.iter().take(ROWS) {
         let loss = |count: u64| {
@@ -114,4 +117,21 @@ pub(super) fn groups(run: &RunFile, paint: Paint) -> Vec<String> {
         lines.push(format!("and {more} more groups in run.json"));
     }
     lines
+}
+
+/// Columns of the groups' table that may go: the counts that are zero for all of them, then how far behind they were.
+fn spare_counts(run: &RunFile) -> Vec<usize> {
+    /// A column, and what stands in it.
+    type Column = (usize, fn(&GroupResult) -> u64);
+    const COUNTS: [Column; 5] = [
+        (5, |group| group.duplicated),
+        (6, |group| group.expired),
+        (7, |group| group.unread),
+        (4, |group| group.reordered),
+        (3, |group| group.corrupt),
+    ];
+    const LAG: usize = 9;
+    let is_zero = |of: &fn(&GroupResult) -> u64| run.consume.values().all(|group| of(group) == 0);
+    let zero = COUNTS.iter().filter(|(_, of)| is_zero(of));
+    zero.map(|(column, _)| *column).chain([LAG]).collect()
 }

@@ -58,20 +58,32 @@ fn fits(text: &str) {
 #[test]
 fn every_kind_of_run_fits_the_screen() {
     let kinds = fixtures::kinds();
-    for (kind, data) in &kinds {
+    for ((kind, data), screen) in kinds.iter().flat_map(|kind| [(kind, 80), (kind, 98)]) {
         let text = report(
             std::slice::from_ref(data),
             Some(Path::new("report.html")),
-            Paint::PLAIN,
+            Paint::PLAIN.within(screen),
         );
         fits(&text);
+        let widest = text.lines().map(UnicodeWidthStr::width).max();
+        assert!(
+            widest <= Some(screen),
+            "{kind}: {widest:?} columns on {screen}:\n{text}"
+        );
         let lines = text.lines().count();
-        assert!(lines < 60, "{kind}: {lines} lines");
+        // What is a line of 98 columns may be two of 80.
+        assert!(lines < 60 + (98 - screen), "{kind}: {lines} lines");
         let verdict = words::verdict(judged(data).verdict);
         assert!(text.starts_with(verdict), "{kind}: {text}");
     }
     let all: Vec<RunData> = kinds.into_iter().map(|(_, data)| data).collect();
-    fits(&report(&all, None, Paint::PLAIN));
+    for screen in [80, 98] {
+        let text = report(&all, None, Paint::PLAIN.within(screen));
+        fits(&text);
+        for line in text.lines() {
+            assert!(line.width() <= screen, "wider than {screen}: {line}");
+        }
+    }
 }
 
 #[test]

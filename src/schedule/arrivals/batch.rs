@@ -102,7 +102,7 @@ impl Campaigns {
             let rate = rate(within + BIN_NS as f64 / 1e9);
             let smooth = rate.clone().map(|curve| smooth::smoothed(curve, within));
             let drawn = Drawn::new(scenario, flow, batch, rate, within_ns);
-            (Starts::Drawn(drawn), smooth.from_zero())
+            (Starts::Drawn(drawn), smooth.since_zero())
         } else {
             let listed = listed(scenario, flow, batch);
             let parts = listed.iter().map(|begun| Even {

@@ -269,6 +269,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The same with a property of our own, whatever was given of it.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Settings {
+        self.put(Property {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            origin: Origin::Default,
+        });
+        self
+    }
+
     fn put(&mut self, property: Property) {
         let name = names::canonical(&property.name);
         self.properties

@@ -148,11 +148,16 @@ pub(super) type OnRebalance = Box<
         + Sync,
 >;
 
+/// Called with a line of a client's log.
+pub(super) type OnLog = Box<dyn Fn(&str) + Send + Sync>;
+
 /// What librdkafka calls back.
 #[derive(Default)]
 pub(super) struct Listener {
     pub notes: Notes,
     pub on_rebalance: Option<OnRebalance>,
+    /// Told every line of the client's log.
+    pub on_log: Option<OnLog>,
     /// Kinds of event that come through the client's queue instead of callbacks: `RD_KAFKA_EVENT_...`.
     pub events: c_int,
     /// Hides what librdkafka repeats of private settings. Set by [`Handle::create`].
@@ -287,6 +292,9 @@ unsafe extern "C" fn on_log(
     // SAFETY: both are C strings.
     let (fac, text) = unsafe { (text(fac), listener.mask.hide(text(line))) };
     tracing::debug!(target: "librdkafka", level, "{fac}: {text}");
+    if let Some(on_log) = &listener.on_log {
+        on_log(&text);
+    }
     // Levels as in syslog: up to 6 is what an operator is told, 7 is debugging.
     if level <= 6 {
         listener.notes.push(Note { code: 0, text });

@@ -14,6 +14,7 @@ pub mod property;
 mod raw;
 mod rebalance;
 mod refusals;
+pub mod release;
 pub mod system;
 pub mod topics;
 mod unreachable;

@@ -283,7 +283,7 @@ impl Producer for KafkaProducer {
     }
 
     fn fatal(&self) -> Option<String> {
-        self.client.fatal_error()
+        self.client.fatal_error().map(with_remedy)
     }
 
     fn last_error(&self) -> Option<String> {
@@ -355,6 +355,16 @@ fn wait_for_partitions(
             }
             _ => std::thread::sleep(Duration::from_millis(50)),
         }
+    }
+}
+
+/// What an idempotent producer is told that may not write is no more than that it gets no id.
+fn with_remedy(words: String) -> String {
+    match words.contains("Cluster authorization failed") {
+        true => format!(
+            "{words}; the user needs Kafka's WRITE on the topics (CLUSTER_AUTHORIZATION_FAILED)"
+        ),
+        false => words,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was asked for and what came of it.
 
-use crate::measure::line::FlowLine;
+use std::collections::BTreeMap;
+
+use crate::measure::line::{FlowLine, WindowLine};
 
 use super::super::series::{Point, backlog as open, per_second, sum};
 use super::super::{Figure, Ink, Layer, Stroke, Unit};
@@ -121,35 +123,51 @@ pub(super) fn backlog(runs: &[Run<'_>]) -> Figure {
     filled(over_time(runs, Part::Backlog, "backlog", title, y), layers)
 }
 
-/// Events that failed, where any did.
+/// Kinds of error that have a line of their own: as many as there are colours, less one for the rest.
+const KINDS: usize = 6;
+
+/// Events that failed by the kind of their error, where any did. The commonest kinds by themselves, the rest together.
 pub(super) fn errors(runs: &[Run<'_>]) -> Option<Figure> {
-    let layers: Vec<Layer> = runs
-        .iter()
-        .flat_map(|run| {
-            let names: std::collections::BTreeSet<&String> = run
-                .data
-                .windows
-                .iter()
-                .flat_map(|window| &window.flows)
-                .filter(|(_, flow)| flow.during.failed > 0)
-                .map(|(name, _)| name)
-                .collect();
-            names.into_iter().enumerate().map(|(i, name)| {
-                let failed = |window: &crate::measure::line::WindowLine| {
-                    window.flows.get(name).map_or(0, |flow| flow.during.failed) as f64
-                };
-                let points = per_second(run.data, failed);
-                layer(run.label(name), run.ink(i), Stroke::Line, points)
-            })
-        })
-        .collect();
+    let layers: Vec<Layer> = runs.iter().flat_map(errors_of).collect();
     if layers.is_empty() {
         return None;
     }
     let y = linear_axis(Unit::Rate, &layers);
-    let title = "Events refused or timed out per second, by flow";
+    let title = "Events refused or timed out per second, by error";
     Some(filled(
         over_time(runs, Part::Errors, "errors", title, y),
         layers,
     ))
+}
+
+fn errors_of(run: &Run<'_>) -> Vec<Layer> {
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for flow in run.data.windows.iter().flat_map(|w| w.flows.values()) {
+        for (kind, n) in &flow.errors {
+            *kinds.entry(kind).or_default() += n;
+        }
+    }
+    let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let (common, rest) = kinds.split_at(kinds.len().min(KINDS));
+    let failed = |window: &WindowLine, is_shown: &dyn Fn(&str) -> bool| {
+        let errors = window.flows.values().flat_map(|flow| &flow.errors);
+        let shown = errors.filter(|(kind, _)| is_shown(kind));
+        shown.map(|(_, n)| *n).sum::<u64>() as f64
+    };
+    let line = |i: usize, label: &str, is_shown: &dyn Fn(&str) -> bool| {
+        let points = per_second(run.data, |window| failed(window, is_shown));
+        layer(run.label(label), run.ink(i), Stroke::Line, points)
+    };
+    let mut layers: Vec<Layer> = common
+        .iter()
+        .enumerate()
+        .map(|(i, (kind, _))| line(i, kind, &|other| other == *kind))
+        .collect();
+    if !rest.is_empty() {
+        let others = |kind: &str| rest.iter().any(|(other, _)| *other == kind);
+        let label = format!("{} other kinds", rest.len());
+        layers.push(line(KINDS, &label, &others));
+    }
+    layers
 }
