@@ -93,7 +93,7 @@ pub fn next(trials: &[Trial], guess: u32, most: u32) -> Next {
         None => Next::Try((low + 1).max(guess).max(low + low.div_ceil(2)).min(most)),
         Some(high) if high - low > 1 => Next::Try(match low {
             // The neighbour below settles it when the guess was right.
-            0 => high - 1,
+            0 if (high + 1..=most).all(|more| carried(more) == 0) => high - 1,
             low => (low + high) / 2,
         }),
         Some(high) if carried(high) < 2 => Next::Try(high),

@@ -215,7 +215,7 @@ mod tests {
 span = "10m"
 [pool.user]
 count = 100
-flash = { id = 7, share = 0.5, at = "5m", for = "1m" }
+flash = { id = 7, share = 0.5, at = "+300s", for = "1m" }
 [topic.t]
 partitions = 3
 [event.e]
@@ -239,7 +239,7 @@ mean = "100/s"
 [flow.peaks]
 event = "f"
 peak = "300/s"
-shape = [ { gaussian = { at = "5m30s", sd = "1m", height = 1 } } ]
+shape = [ { gaussian = { at = "+330s", sd = "1m", height = 1 } } ]
 [flow.walkers]
 journey = "j"
 mean = "90/s"
