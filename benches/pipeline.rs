@@ -70,6 +70,7 @@ fn cost(scenario: &Arc<Scenario>) -> (f64, f64) {
         judge: Judge::new(1_000_000, vec![producer_thread(0, 0)]),
         realtime: false,
         watcher: None,
+        ladder: None,
         scenario: Arc::clone(scenario),
     };
     let ran = run(job, &mut Nobody).unwrap_or_else(|error| panic!("{error}"));

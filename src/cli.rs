@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod capacity;
 mod paired;
 
+pub use capacity::{CapacityArgs, Over};
 pub use paired::{CompareArgs, GateArgs, MinEffect, Named, PairedArgs, PairedFormat};
 
 use crate::scenario::Overrides;
@@ -69,6 +71,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show what would be sent, without a cluster
     Plan(Box<PlanArgs>),
+    /// Find the highest load at which every limit holds, and the headroom over the scenario's peak
+    Capacity(Box<CapacityArgs>),
     /// Carry the same load to two to five clusters in turn, and tell how they differ
     Compare(Box<CompareArgs>),
     /// Compare a candidate with a baseline, with an exit code for CI

@@ -93,6 +93,7 @@ fn an_injected_round_trip_is_what_service_time_shows() {
         environment: Vec::new(),
         realtime: true,
         watcher: None,
+        ladder: None,
         scenario,
     };
     let ran = run(job, &mut Nobody).unwrap();

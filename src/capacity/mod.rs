@@ -9,6 +9,7 @@ pub mod judge;
 pub mod paired;
 pub mod recovery;
 pub mod same_load;
+pub mod search;
 pub mod signed_rank;
 pub mod slo;
 pub mod steady;

@@ -47,7 +47,7 @@ impl Backlog {
 }
 
 /// Least squares: events per second, and half its 95 % interval. `None` below 5 readings, or when they share one instant.
-fn slope(readings: &[(f64, u64)]) -> Option<(f64, f64)> {
+pub(super) fn slope(readings: &[(f64, u64)]) -> Option<(f64, f64)> {
     if readings.len() < 5 {
         return None;
     }

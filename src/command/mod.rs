@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub mod calibrate;
+pub mod capacity;
 pub mod clean;
 pub mod compare;
 pub mod completions;
@@ -57,6 +58,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Command::Plan(args) => {
             drop(out);
             plan::run(args, &cli.output)?;
+        }
+        Command::Capacity(args) => {
+            drop(out);
+            return capacity::capacity(args, &cli.output);
         }
         Command::Gate(args) => {
             drop(out);

@@ -9,8 +9,8 @@ mod watch;
 
 pub(super) use interrupts::Interrupts;
 pub(super) use order::{Destination, Order, load};
-pub(super) use perform::{Performed, perform};
-pub(super) use prepare::{made_up_id, tag_of};
+pub(super) use perform::{Performed, judge_of, perform};
+pub(super) use prepare::{Prepared, made_up_id, prepare, tag_of};
 
 use anyhow::Result;
 

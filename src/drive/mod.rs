@@ -5,6 +5,7 @@ mod action;
 mod consumer;
 pub mod control;
 mod in_flight;
+pub mod ladder;
 mod outbox;
 pub mod plan;
 mod producer;

@@ -13,6 +13,7 @@ use super::Phase;
 use super::action::{Actions, Means, Pauses};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
 use super::control::Control;
+use super::ladder::Ladder;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
 use super::source::Source;
 use super::threads;
@@ -64,6 +65,8 @@ pub struct Job {
     pub realtime: bool,
     /// Sees each second as it completes.
     pub watcher: Option<Watcher>,
+    /// Where schedules come from that take over from these while the run goes on.
+    pub ladder: Option<Ladder>,
 }
 
 /// Sees the run as it goes.
@@ -341,7 +344,11 @@ impl Stage {
         );
         for (flow, of) in scenario.flows.iter().enumerate() {
             for index in 0..of.producers {
-                let source = Source::new(scenario, flow, index, &job.schedules[flow]);
+                let mut source = Source::new(scenario, flow, index, &job.schedules[flow]);
+                let ladder = job.ladder.as_ref();
+                if let Some(inbox) = ladder.and_then(|ladder| ladder.inbox(flow, index)) {
+                    source.heed(inbox);
+                }
                 let parts = ProducerParts {
                     flow,
                     index,

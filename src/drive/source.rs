@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::ladder::Inbox;
 use crate::clock::NS_PER_S;
 use crate::scenario::{Arrivals, Scenario};
 use crate::schedule::{
@@ -59,6 +60,13 @@ impl Source {
             (Arrivals::Unthrottled, _) => Source::Unthrottled(counted()),
             (_, Some(users)) => Source::Closed(Closed::new(counted(), users)),
             _ => Source::Scheduled(Scheduled::new(flow as u16, schedule, shards)),
+        }
+    }
+
+    /// Lets other schedules take over from the one it was made for. Without a schedule there is nothing to take over from.
+    pub(super) fn heed(&mut self, coming: Inbox) {
+        if let Source::Scheduled(scheduled) = self {
+            scheduled.inbox = Some(coming);
         }
     }
 
@@ -126,39 +134,88 @@ impl Source {
     }
 }
 
-/// A walk through the bins of a flow's schedule, for some of its shards.
-pub(super) struct Scheduled {
-    flow: u16,
+/// Reads a flow's schedule bin by bin, for some of its shards.
+pub(super) struct Cursor {
     schedule: Arc<FlowSchedule>,
     /// The part of the flow that is ours.
     share: f64,
     cells: Cells,
-    bins: u32,
-    /// The bin that `held` is.
-    bin: u32,
-    held: Bin,
-    next: usize,
+    /// The bin of the run that its first is.
+    base: u32,
     /// The first bin, until it is come to. It is made before the load begins: the journeys under way then are walked through for it,
     /// which takes its time.
     first: Option<Bin>,
 }
 
-impl Scheduled {
-    pub(super) fn new(flow: u16, schedule: &Arc<FlowSchedule>, shards: Shards) -> Scheduled {
+impl Cursor {
+    /// A cursor at the schedule's beginning, which is that of the run.
+    pub(super) fn new(schedule: &Arc<FlowSchedule>, shards: Shards) -> Cursor {
         let mut cells = schedule.cells(shards);
         let mut first = Bin::default();
         cells.bin(0, &mut first);
         let ours = (u32::from(shards.first)..shards.end).step_by(usize::from(shards.step));
-        Scheduled {
-            flow,
+        Cursor {
             schedule: Arc::clone(schedule),
             share: ours.count() as f64 / f64::from(shards.end),
             cells,
+            base: 0,
+            first: Some(first),
+        }
+    }
+
+    /// The same with the schedule beginning in this bin of the run.
+    pub(super) fn at(self, base: u32) -> Cursor {
+        Cursor { base, ..self }
+    }
+
+    /// Replaces what `out` holds by the events of a bin of the run.
+    fn bin(&mut self, bin: u32, out: &mut Bin) {
+        let own = bin.saturating_sub(self.base);
+        match self.first.take().filter(|_| own == 0) {
+            Some(first) => *out = first,
+            None => self.cells.bin(own, out),
+        }
+        if self.base > 0 {
+            let shift_ns = u64::from(self.base) * BIN_NS;
+            out.arrivals.iter_mut().for_each(|a| a.due_ns += shift_ns);
+        }
+    }
+
+    /// Events of ours expected in a stretch of the run.
+    pub(super) fn expected(&self, from_ns: u64, to_ns: u64) -> f64 {
+        if to_ns <= from_ns {
+            return 0.0;
+        }
+        let base_ns = u64::from(self.base) * BIN_NS;
+        let seconds = |ns: u64| ns.saturating_sub(base_ns) as f64 / NS_PER_S as f64;
+        let curve = self.schedule.curve();
+        self.share * (curve.cumulative(seconds(to_ns)) - curve.cumulative(seconds(from_ns)))
+    }
+}
+
+/// A walk through the bins of a run, by a schedule, or by several of which one follows the other.
+pub(super) struct Scheduled {
+    flow: u16,
+    cursor: Cursor,
+    /// What takes over from the cursor, and when.
+    inbox: Option<Inbox>,
+    bins: u32,
+    /// The bin that `held` is.
+    bin: u32,
+    held: Bin,
+    next: usize,
+}
+
+impl Scheduled {
+    pub(super) fn new(flow: u16, schedule: &Arc<FlowSchedule>, shards: Shards) -> Scheduled {
+        Scheduled {
+            flow,
+            cursor: Cursor::new(schedule, shards),
+            inbox: None,
             bins: schedule.bins(),
             bin: NO_BIN,
             held: Bin::default(),
             next: 0,
-            first: Some(first),
         }
     }
 
@@ -170,10 +227,10 @@ impl Scheduled {
             }
             self.bin = bin;
             self.next = 0;
-            match self.first.take() {
-                Some(first) => self.held = first,
-                None => self.cells.bin(bin, &mut self.held),
+            if let Some(next) = self.inbox.as_ref().and_then(|inbox| inbox.take(bin)) {
+                self.cursor = next;
             }
+            self.cursor.bin(bin, &mut self.held);
             if !self.held.arrivals.is_empty() {
                 opened(bin, &self.held.arrivals);
             }
@@ -229,13 +286,14 @@ impl Scheduled {
         let next_bin = self.bin.wrapping_add(1);
         let seen_to_ns = u64::from(next_bin) * BIN_NS;
         let beyond = if next_bin < self.bins && now_ns > seen_to_ns {
-            let seconds = |ns: u64| ns as f64 / NS_PER_S as f64;
-            let curve = self.schedule.curve();
-            curve.cumulative(seconds(now_ns)) - curve.cumulative(seconds(seen_to_ns))
+            match &self.inbox {
+                Some(inbox) => inbox.expected(&self.cursor, seen_to_ns, now_ns),
+                None => self.cursor.expected(seen_to_ns, now_ns),
+            }
         } else {
             0.0
         };
-        here as u64 + (beyond * self.share) as u64
+        here as u64 + beyond as u64
     }
 }
 

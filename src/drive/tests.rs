@@ -4,6 +4,7 @@
 mod closed;
 mod defects;
 mod journeys;
+mod ladder;
 pub(super) mod rig;
 
 use std::collections::{BTreeMap, HashMap};

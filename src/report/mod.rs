@@ -19,6 +19,7 @@ pub mod paired;
 pub mod plan;
 pub mod plot;
 pub mod progress;
+pub mod search;
 mod table;
 pub mod term;
 pub mod text;

@@ -44,6 +44,8 @@ pub enum Stage {
     },
     /// Offering load.
     Load(Load),
+    /// Searching the capacity.
+    Search(SearchStage),
     /// The load is over; open acknowledgements are waited for.
     Settling {
         /// Events without an answer.
@@ -60,6 +62,53 @@ pub enum Stage {
     },
     /// Closing the account and writing the run folder.
     Writing,
+}
+
+/// How a search goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchStage {
+    /// Seconds since it began.
+    pub elapsed_s: u64,
+    /// Seconds it may take.
+    pub most_s: u64,
+    /// What it does with the rate.
+    pub doing: &'static str,
+    /// The rate offered now, in events per second.
+    pub per_s: f64,
+    /// Rates held so far.
+    pub steps: u64,
+    /// The highest that passed.
+    pub passed_per_s: Option<f64>,
+    /// The lowest that failed.
+    pub failed_per_s: Option<f64>,
+    /// [low, estimate, high] of the capacity, once a rate passed and another failed.
+    pub estimate_per_s: Option<[f64; 3]>,
+}
+
+impl SearchStage {
+    /// `3:20 of 15:00 · trying 18.5k/s · capacity 17.9k/s to 19.2k/s (90 %) · 9 steps`
+    fn line(&self) -> String {
+        let known = match (self.estimate_per_s, self.passed_per_s, self.failed_per_s) {
+            (Some([low, _, high]), ..) => {
+                format!(
+                    "capacity {} to {} (90 %)",
+                    units::rate(low),
+                    units::rate(high)
+                )
+            }
+            (None, Some(passed), _) => format!("capacity above {}", units::rate(passed)),
+            (None, None, Some(failed)) => format!("capacity below {}", units::rate(failed)),
+            (None, None, None) => "capacity not known yet".to_owned(),
+        };
+        format!(
+            "{} of {} · {} {} · {known} · {}",
+            units::clock_s(self.elapsed_s),
+            units::clock_s(self.most_s),
+            self.doing,
+            units::rate(self.per_s),
+            units::counted(self.steps, "steps"),
+        )
+    }
 }
 
 /// How the load goes.
@@ -104,6 +153,7 @@ impl Stage {
                 format!("waiting for consumers: {ready} of {of} ready")
             }
             Stage::Load(load) => load.line(),
+            Stage::Search(search) => search.line(),
             Stage::Settling { open, left_ns } => format!(
                 "settling: {} unanswered, waiting up to {}",
                 units::counted(*open, "events"),

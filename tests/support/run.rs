@@ -74,6 +74,12 @@ impl Highwater {
         }
     }
 
+    /// Another command than `run`.
+    pub fn command(mut self, name: &str) -> Highwater {
+        self.args[0] = name.to_owned();
+        self
+    }
+
     /// Puts a file beside the scenario.
     pub fn file(self, name: &str, text: &str) -> Highwater {
         let path = self.folder.path().join(name);
@@ -303,8 +309,13 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> Done {
-        let deadline = Monotonic.now().plus_ns(LIMIT.as_nanos() as u64);
+    pub fn wait(self) -> Done {
+        self.wait_at_most(LIMIT)
+    }
+
+    /// Waits for its end; the limit only ends a hang.
+    pub fn wait_at_most(mut self, limit: Duration) -> Done {
+        let deadline = Monotonic.now().plus_ns(limit.as_nanos() as u64);
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
@@ -312,7 +323,7 @@ impl Running {
             if Monotonic.now() > deadline {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
-                panic!("still running after {LIMIT:?}: {}", self.stderr.all());
+                panic!("still running after {limit:?}: {}", self.stderr.all());
             }
             std::thread::sleep(Duration::from_millis(20));
         };

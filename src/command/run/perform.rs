@@ -98,6 +98,7 @@ fn take_place(
         judge: judge_of(scenario),
         realtime: prepared.realtime,
         watcher: Some(gather(Arc::clone(&gathered))),
+        ladder: None,
     };
     let mut view = LiveView::new(Arc::clone(scenario), progress);
     let mut ran: Ran = drive(job, &mut view)?;
@@ -157,7 +158,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The judge of the generator: how late it may send, and which threads are busy by design.
-fn judge_of(scenario: &Scenario) -> Judge {
+pub(in crate::command) fn judge_of(scenario: &Scenario) -> Judge {
     let times = scenario
         .slos
         .iter()

@@ -29,21 +29,21 @@ use crate::target::null::NullTarget;
 use crate::traffic::{Renderer, Traffic};
 
 /// A run about to begin.
-pub(super) struct Prepared {
-    pub(super) scenario: Arc<Scenario>,
-    pub(super) traffic: Arc<Traffic>,
-    pub(super) schedules: Vec<Arc<FlowSchedule>>,
-    pub(super) run_id: String,
-    pub(super) run_tag: u64,
+pub(in crate::command) struct Prepared {
+    pub(in crate::command) scenario: Arc<Scenario>,
+    pub(in crate::command) traffic: Arc<Traffic>,
+    pub(in crate::command) schedules: Vec<Arc<FlowSchedule>>,
+    pub(in crate::command) run_id: String,
+    pub(in crate::command) run_tag: u64,
     /// Whether threads may be scheduled in real time.
-    pub(super) realtime: bool,
-    pub(super) target: Arc<dyn Target>,
-    pub(super) readable: bool,
+    pub(in crate::command) realtime: bool,
+    pub(in crate::command) target: Arc<dyn Target>,
+    pub(in crate::command) readable: bool,
     /// As `run.json` shows it.
-    pub(super) info: TargetInfo,
-    pub(super) warnings: Vec<String>,
+    pub(in crate::command) info: TargetInfo,
+    pub(in crate::command) warnings: Vec<String>,
     /// What this machine is known to generate.
-    pub(super) calibration: Option<Cited>,
+    pub(in crate::command) calibration: Option<Cited>,
     cluster: Option<Cluster>,
 }
 
@@ -56,7 +56,7 @@ struct Cluster {
 }
 
 /// Checks, connects, creates topics.
-pub(super) fn prepare(
+pub(in crate::command) fn prepare(
     order: &Order,
     progress: &mut Progress,
     interrupts: &Interrupts,
@@ -112,7 +112,7 @@ pub(super) fn prepare(
 
 impl Prepared {
     /// Ends the clients, and deletes what the run created if that was asked for.
-    pub(super) fn leave(self, delete_topics: bool) {
+    pub(in crate::command) fn leave(self, delete_topics: bool) {
         let Prepared {
             target, cluster, ..
         } = self;

@@ -8,6 +8,7 @@ use crate::clock::{Clock, NS_PER_S, Tick, Virtual};
 use crate::drive::action::Pauses;
 use crate::drive::consumer::{Assignments, ConsumerLoop, ConsumerParts};
 use crate::drive::control::Control;
+use crate::drive::ladder::Ladder;
 use crate::drive::producer::{ProducerLoop, ProducerParts};
 use crate::drive::run::oversized;
 use crate::drive::source::Source;
@@ -149,6 +150,7 @@ pub struct Rig {
     pub on_wait: OnWait,
     pub purges: bool,
     pub settle_ns: u64,
+    pub ladder: Option<Ladder>,
 }
 
 /// What is left of a run.
@@ -183,12 +185,18 @@ impl Rig {
             control: Control::default(),
             on_wait: Box::new(|_| {}),
             purges: true,
+            ladder: None,
         }
     }
 
     fn source(&self) -> Source {
         let schedule = Arc::new(FlowSchedule::compile(&self.scenario, 0));
-        Source::new(&self.scenario, 0, self.index, &schedule)
+        let mut source = Source::new(&self.scenario, 0, self.index, &schedule);
+        let ladder = self.ladder.as_ref();
+        if let Some(inbox) = ladder.and_then(|ladder| ladder.inbox(0, self.index)) {
+            source.heed(inbox);
+        }
+        source
     }
 
     /// Runs the producer to its end, and lets the group read everything then.

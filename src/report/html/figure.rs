@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::report::plot::{Figure, HALF, NARROW, Size, WIDE, shown, svg};
 
 /// Plots, small ones in pairs.
-pub(super) fn figures(figures: &[&Figure]) -> Markup {
+pub(in crate::report) fn figures(figures: &[&Figure]) -> Markup {
     let (half, whole): (Vec<&Figure>, Vec<&Figure>) =
         figures.iter().copied().partition(|figure| figure.half);
     html! {

@@ -6,10 +6,10 @@
 mod account;
 mod actions;
 mod facts;
-mod figure;
+pub(in crate::report) mod figure;
 mod head;
 mod limits;
-mod number;
+pub(in crate::report) mod number;
 mod partitions;
 mod scenario;
 mod tables;
@@ -98,7 +98,7 @@ pub fn page(runs: &[RunData]) -> String {
 }
 
 /// The head of any page: its title, and rules beside those that all pages have.
-pub(super) fn head_of(title: &str, rules: &str) -> Markup {
+pub(in crate::report) fn head_of(title: &str, rules: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";
@@ -123,7 +123,7 @@ pub fn write(data: &RunData) -> std::io::Result<PathBuf> {
 }
 
 /// The rules of the page's plots in the dark, and of the runs' colours.
-fn style(runs: usize) -> String {
+pub(in crate::report) fn style(runs: usize) -> String {
     let mut css = format!(
         "@media screen and (prefers-color-scheme: dark) {{\n{}}}\n",
         plot::css()

@@ -10,7 +10,7 @@ use crate::report::words::time;
 use super::Shown;
 
 /// A name that somebody else chose: isolated, so that no direction of writing reaches beyond it.
-pub(super) fn name(text: &str) -> Markup {
+pub(in crate::report) fn name(text: &str) -> Markup {
     html! { bdi { (plot::shown(text)) } }
 }
 

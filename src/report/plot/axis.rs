@@ -132,7 +132,7 @@ impl Y {
     }
 
     /// Of whole sixths of decades that hold `min` to `max`.
-    pub(super) fn log(unit: Unit, min: f64, max: f64) -> Y {
+    pub(in crate::report) fn log(unit: Unit, min: f64, max: f64) -> Y {
         let legal = |x: f64, or: f64| if x.is_finite() && x > 0.0 { x } else { or };
         let (min, max) = (legal(min, 100.0), legal(max, 10_000.0));
         let low = (min.log10() * 6.0).floor() / 6.0;

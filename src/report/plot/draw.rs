@@ -143,11 +143,15 @@ impl<'a, B: DrawingBackend> Frame<'a, B> {
         match self.figure.x {
             X::Time(axis) => axis.length_s.max(1e-9),
             X::Quantile(last) => last,
+            X::Rate(axis) => axis.high,
         }
     }
 
     fn x(&self, value: f64) -> i32 {
-        let share = (value / self.length()).clamp(0.0, 1.0);
+        let share = match self.figure.x {
+            X::Rate(axis) => axis.place(value),
+            X::Time(_) | X::Quantile(_) => (value / self.length()).clamp(0.0, 1.0),
+        };
         self.left + (share * f64::from(self.right - self.left)).round() as i32
     }
 
@@ -203,6 +207,10 @@ impl<'a, B: DrawingBackend> Frame<'a, B> {
         let (ticks, caption) = match self.figure.x {
             X::Time(axis) => (axis.ticks((room / 70).max(2) as usize), axis.caption()),
             X::Quantile(last) => (quantile_ticks(last), "share of the events".to_owned()),
+            X::Rate(axis) => (
+                axis.ticks((room / 80).max(2) as usize),
+                "offered events per second".to_owned(),
+            ),
         };
         let mut free = i32::MIN;
         for (value, label) in ticks {
@@ -249,6 +257,13 @@ impl<'a, B: DrawingBackend> Frame<'a, B> {
             for (x, _) in &layer.points {
                 self.canvas
                     .polygon(triangle((self.x(*x), self.top)), layer.ink)?;
+            }
+            return Ok(());
+        }
+        if layer.stroke == Stroke::Dots {
+            let dots = layer.points.iter();
+            for (x, y) in dots.filter_map(|(x, value)| Some((self.x(*x), self.y((*value)?)))) {
+                self.canvas.dot((x, y), 4 * SCALE as u32, layer.ink)?;
             }
             return Ok(());
         }

@@ -27,6 +27,8 @@ pub enum Part {
     Client,
     /// Errors.
     Errors,
+    /// The steps of a search.
+    Search,
 }
 
 /// A run and the colour it has beside others.
@@ -238,7 +240,7 @@ fn limit_label(slo: &SloResult, limit_us: u64) -> String {
 }
 
 /// A logarithmic axis of times that holds these points and limits.
-fn time_axis(layers: &[Layer], limits: &[Limit]) -> Y {
+pub(in crate::report) fn time_axis(layers: &[Layer], limits: &[Limit]) -> Y {
     let points = || {
         layers
             .iter()
@@ -257,7 +259,7 @@ fn time_axis(layers: &[Layer], limits: &[Limit]) -> Y {
 }
 
 /// An axis from zero that holds these layers.
-fn linear_axis(unit: Unit, layers: &[Layer]) -> Y {
+pub(in crate::report) fn linear_axis(unit: Unit, layers: &[Layer]) -> Y {
     let highest = top(layers.iter().flat_map(|layer| &layer.points));
     let least = match unit {
         Unit::Count | Unit::Rate => 4.0,
@@ -269,7 +271,12 @@ fn linear_axis(unit: Unit, layers: &[Layer]) -> Y {
     Y::linear(unit, highest.max(least))
 }
 
-fn layer(label: String, ink: Ink, stroke: Stroke, points: Vec<Point>) -> Layer {
+pub(in crate::report) fn layer(
+    label: String,
+    ink: Ink,
+    stroke: Stroke,
+    points: Vec<Point>,
+) -> Layer {
     Layer {
         label,
         ink,
@@ -292,7 +299,7 @@ fn told(layer: &Layer, unit: Unit) -> String {
 }
 
 /// The figure with its layers, and the text alternative they make.
-fn filled(mut figure: Figure, layers: Vec<Layer>) -> Figure {
+pub(in crate::report) fn filled(mut figure: Figure, layers: Vec<Layer>) -> Figure {
     let told: Vec<String> = layers
         .iter()
         .filter(|layer| !layer.label.is_empty() && !layer.points.is_empty())

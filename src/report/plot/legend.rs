@@ -81,6 +81,9 @@ impl Legend {
                 Stroke::Line | Stroke::Thin => {
                     canvas.line(vec![(x, y), (end, y)], entry.ink, width(entry.stroke) + 1)?;
                 }
+                Stroke::Dots => {
+                    canvas.dot(((x + end) / 2, y), 4 * SCALE as u32, entry.ink)?;
+                }
                 Stroke::Area => canvas.rectangle([(x, y - half), (end, y + half)], entry.ink)?,
                 Stroke::Top => {
                     canvas.polygon(triangle(((x + end) / 2, y - 4 * SCALE)), entry.ink)?;

@@ -17,6 +17,7 @@ mod text;
 
 pub use axis::{Clock, TimeAxis};
 pub use figures::{Part, figures};
+pub(super) use figures::{filled, layer, linear_axis, time_axis};
 pub use files::{PlotError, files};
 pub use ink::{Ink, css};
 pub use text::shown;
@@ -60,6 +61,8 @@ pub enum X {
     Time(TimeAxis),
     /// −log10(1 − quantile), up to this.
     Quantile(f64),
+    /// Events per second, logarithmic, within an axis like those that run upwards.
+    Rate(Y),
 }
 
 /// The unit of a value.
@@ -136,6 +139,8 @@ pub enum Stroke {
     Thin,
     /// Filled down to the axis.
     Area,
+    /// A dot for each point.
+    Dots,
     /// A triangle at the top of the plot for each point: what has no value, since it never ended.
     Top,
 }

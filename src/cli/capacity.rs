@@ -1,0 +1,128 @@
+//! Flags of `capacity`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    ClusterArgs, Format, ScenarioArgs, TOPIC_PREFIX, TargetKind, lapse, positive, rate,
+    topic_prefix,
+};
+use crate::scenario::quantity::Rate;
+
+/// Flags of `capacity`.
+#[derive(Clone, Debug, Args)]
+pub struct CapacityArgs {
+    /// What is sent.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// No cluster of yours: the embedded one, or none at all
+    #[arg(long, value_name = "KIND", help_heading = "Cluster")]
+    pub target: Option<TargetKind>,
+
+    /// Search the least number of consumers that carries the scenario's peak instead
+    #[arg(long, value_name = "WHAT", help_heading = "Search")]
+    pub over: Option<Over>,
+
+    /// Half the width of the estimate's 90 % interval, as in 3%
+    #[arg(long, value_name = "SHARE", value_parser = precision, default_value = "3%", help_heading = "Search")]
+    pub precision: f64,
+
+    /// How long each of the three confirmations measures; 5m for a rehearsal
+    #[arg(long, value_name = "TIME", value_parser = lapse, default_value = "30s", help_heading = "Search")]
+    pub confirm: Duration,
+
+    /// How long the search may take; with --over, each of its runs a tenth of it
+    #[arg(long, value_name = "TIME", value_parser = lapse, default_value = "15m", help_heading = "Search")]
+    pub max_duration: Duration,
+
+    /// The headroom wanted over the scenario's peak
+    #[arg(long, value_name = "X", value_parser = positive, default_value = "1.5", help_heading = "Search")]
+    pub headroom: f64,
+
+    /// How far back the cluster's quotas look (brokers' quota.window.num): where throttling is seen, steps last twice as long
+    #[arg(long, value_name = "TIME", value_parser = lapse, default_value = "11s", help_heading = "Search")]
+    pub quota_window: Duration,
+
+    /// Go on from what an earlier search of the same load found
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "over",
+        help_heading = "Search"
+    )]
+    pub resume: Option<PathBuf>,
+
+    /// Comes before the name of every topic
+    #[arg(long, value_name = "PREFIX", default_value = TOPIC_PREFIX, value_parser = topic_prefix, help_heading = "Safety")]
+    pub topic_prefix: String,
+
+    /// Write into existing topics even if their names don't start with `highwater.`
+    #[arg(long, help_heading = "Safety")]
+    pub allow_existing: bool,
+
+    /// Delete the topics this search created when it ends
+    #[arg(long, help_heading = "Safety")]
+    pub delete_topics: bool,
+
+    /// Don't ask before loading a cluster that is not on this machine
+    #[arg(short, long, help_heading = "Safety")]
+    pub yes: bool,
+
+    /// Never offer more than this, as in 20k/s
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
+    pub max_rate: Option<Rate>,
+
+    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    #[arg(long, help_heading = "Safety")]
+    pub no_realtime: bool,
+
+    /// The search's folder; must not exist [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIR", help_heading = "Result")]
+    pub out: Option<PathBuf>,
+
+    /// What goes to standard output at the end
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Result"
+    )]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Result")]
+    json: bool,
+}
+
+/// What is varied instead of the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Over {
+    /// The members of each consumer group
+    Consumers,
+}
+
+impl CapacityArgs {
+    /// What goes to standard output at the end.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// `3%`, or `0.03`.
+fn precision(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(number) => (number.trim(), 100.0),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(share) if (0.005..=0.5).contains(&(share / unit)) => Ok(share / unit),
+        _ => Err("a share between 0.5% and 50% is expected".into()),
+    }
+}
