@@ -215,7 +215,7 @@ mod tests {
         let mut numbers = vec![0, u64::MAX, u64::MAX - 1];
         for power in 0..20 {
             let ten = 10u64.pow(power);
-            numbers.extend([ten - 1, ten, ten + 1, ten / 3 * 7]);
+            numbers.extend([ten - 1, ten, ten + 1, (ten / 3).wrapping_mul(7)]);
         }
         for number in numbers {
             assert_eq!(text(|pen| pen.unsigned(number)), number.to_string());
