@@ -144,8 +144,8 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         ),
     ]
     .concat();
-    // 5 s before, 40 s between them and 12 s after the last; and four times a broker starts, each in three times what a tool takes.
-    let span_s = (60 + 15 * pace_s).min(150);
+    // 5 s before, 51 s between them and 12 s after the last; and four times a broker stops or starts, each in five times what a tool takes.
+    let span_s = (70 + 16 * pace_s).min(160);
     let done = Highwater::new(&load(span_s, 3, &actions))
         .bootstrap(cluster.bootstrap())
         .spawn()
