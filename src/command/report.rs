@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::exit::Usage;
+use crate::capacity::search::file::SEARCH_FILE;
 use crate::cli::{OutputArgs, ReportArgs, ReportFormat};
 use crate::measure::folder::write_by_rename;
 use crate::measure::run::WINDOWS_FILE;
@@ -21,6 +22,7 @@ use crate::report::{html, json, junit, line as one_line, markdown, plot, text};
 /// # Errors
 /// A folder can't be read, or what was asked for can't be written.
 pub fn report(args: &ReportArgs, output: &OutputArgs) -> Result<()> {
+    spare_searches(args)?;
     let runs = args
         .runs
         .iter()
@@ -60,6 +62,25 @@ pub fn report(args: &ReportArgs, output: &OutputArgs) -> Result<()> {
         ReportFormat::Junit => junit::report(&runs).context("writing the runs as JUnit XML")?,
         ReportFormat::Csv => return csv(&runs, io::stdout().lock()),
     })
+}
+
+/// A search keeps its seconds as a run does, but has a page of its own, which must not be written over.
+fn spare_searches(args: &ReportArgs) -> Result<()> {
+    let writes_into_it = args.out.is_none() && args.format() == ReportFormat::Text;
+    let mut searches = args
+        .runs
+        .iter()
+        .filter(|folder| folder.join(SEARCH_FILE).is_file());
+    match searches.next() {
+        Some(folder) if writes_into_it => Err(Usage(format!(
+            "{folder} holds a search for capacity, whose page is {folder}/{} and whose result is {SEARCH_FILE}; \
+             for its seconds use --format csv, for a page of them name another with --out",
+            html::PAGE_FILE,
+            folder = folder.display(),
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Where the page of these runs goes: into the folder of one, beside the first folder of several.

@@ -2,7 +2,7 @@
 
 use highwater::capacity::search::file::SearchFile;
 
-use crate::support::run::Highwater;
+use crate::support::run::{Highwater, report};
 
 /// 100 events a second.
 const SCENARIO: &str = r#"
@@ -52,6 +52,16 @@ fn a_ceiling_is_rated_and_a_search_goes_on_where_another_ended() {
     let folder = first.folder.path().join("out");
     let known = SearchFile::read(&folder).unwrap_or_else(|e| panic!("{e}\n{told}"));
     assert!(!known.steps.is_empty(), "{told}");
+    // Its page is its own: that of a run would take its place.
+    let page = std::fs::read(folder.join("report.html")).unwrap();
+    let refused = report(&[folder.to_str().unwrap()]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--format csv"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(std::fs::read(folder.join("report.html")).unwrap(), page);
 
     let second = Highwater::new(SCENARIO)
         .command("capacity")
