@@ -109,6 +109,7 @@ fn a_tools_time(cluster: &Cluster) -> u32 {
 
 /// A rolling restart, a kill and a pause, on one cluster of three, one after the other: what each costs is told by itself.
 #[test]
+#[ignore = "four minutes: ci/long"]
 fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
     let cluster = Cluster::start(3);
     let pace_s = a_tools_time(&cluster);
@@ -144,8 +145,9 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         ),
     ]
     .concat();
-    // 5 s before, 51 s between them and 12 s after the last; and four times a broker stops or starts, each in five times what a tool takes.
-    let span_s = (70 + 16 * pace_s).min(160);
+    // 5 s before, 51 s between them and 12 s after the last. A broker of three stops and starts in 12 s to 40 s beside the others on two
+    // cores, three times; once one starts.
+    let span_s = 70 + 3 * 40 + 20;
     let done = Highwater::new(&load(span_s, 3, &actions))
         .bootstrap(cluster.bootstrap())
         .spawn()
