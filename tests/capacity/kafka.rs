@@ -100,7 +100,8 @@ fn bytes_per_event(done: &Done, file: &SearchFile) -> f64 {
     bytes / events
 }
 
-fn rates_the_quota(done: &Done, file: &SearchFile) {
+/// `least`: how far below the quota may be rated, as a share of it.
+fn rates_the_quota(done: &Done, file: &SearchFile, least: f64) {
     let told = format!("{}\n{}\n{:#?}", done.stdout, done.stderr, file.steps);
     let found = file.found.as_ref().expect("something was found");
     let rated = found
@@ -113,7 +114,7 @@ fn rates_the_quota(done: &Done, file: &SearchFile) {
         found.estimate_per_s, done.stdout
     );
     assert!(
-        (0.90..=1.02).contains(&ratio),
+        (least..=1.02).contains(&ratio),
         "rated {rated} of {bites}: {told}"
     );
     // A third of the scenario's peak: not the headroom that is wanted.
@@ -142,7 +143,9 @@ fn a_short_quota_is_rated_where_it_bites() {
         "140s",
     ];
     let (done, file) = search(&cluster, &flags, Duration::from_secs(180));
-    rates_the_quota(&done, &file);
+    // Little more than two minutes are too few for the precision asked: three bisections leave an interval of ±14 %, whose lower end is
+    // rated. With the time it takes a tenth is the bound, see below.
+    rates_the_quota(&done, &file, 0.8);
 }
 
 #[test]
@@ -150,6 +153,6 @@ fn a_short_quota_is_rated_where_it_bites() {
 fn the_default_quota_is_rated_where_it_bites_within_a_quarter_of_an_hour() {
     let cluster = Cluster::start(1);
     let (done, file) = search(&cluster, &[], Duration::from_secs(960));
-    rates_the_quota(&done, &file);
+    rates_the_quota(&done, &file, 0.9);
     assert!(file.elapsed_s <= 900.0, "{}", file.elapsed_s);
 }
