@@ -1,6 +1,7 @@
 //! Brokers that go and come back under load.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use highwater::clock::{Clock, Monotonic, NS_PER_S};
 
@@ -151,7 +152,7 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
     let done = Highwater::new(&load(span_s, 3, &actions))
         .bootstrap(cluster.bootstrap())
         .spawn()
-        .wait();
+        .wait_at_most(Duration::from_secs(400));
     let told = assert_survived(&done, u64::from(span_s) * 1_000);
     for name in [
         "restart 1",
