@@ -109,13 +109,9 @@ pub struct ClusterArgs {
     pub properties: Vec<String>,
 }
 
-/// Flags of `run`.
+/// Where runs go, and what they may do there.
 #[derive(Clone, Debug, Args)]
-pub struct RunArgs {
-    /// What is sent.
-    #[command(flatten)]
-    pub scenario: ScenarioArgs,
-
+pub struct DestinationArgs {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -132,6 +128,30 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Safety")]
     pub allow_existing: bool,
 
+    /// Don't ask before loading a cluster that is not on this machine
+    #[arg(short, long, help_heading = "Safety")]
+    pub yes: bool,
+
+    /// Offer no more than this, as in 20k/s: a run that would is refused, a search stays below
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
+    pub max_rate: Option<Rate>,
+
+    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    #[arg(long, help_heading = "Safety")]
+    pub no_realtime: bool,
+}
+
+/// Flags of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What is sent.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+
+    /// Where to.
+    #[command(flatten)]
+    pub to: DestinationArgs,
+
     /// Delete the topics this run created when it ends
     #[arg(long, help_heading = "Safety")]
     pub delete_topics: bool,
@@ -139,18 +159,6 @@ pub struct RunArgs {
     /// Let a built-in scenario run its commands (`plan` lists them); a file named by its path may anyway
     #[arg(long, help_heading = "Safety")]
     pub allow_actions: bool,
-
-    /// Don't ask before loading a cluster that is not on this machine
-    #[arg(short, long, help_heading = "Safety")]
-    pub yes: bool,
-
-    /// Refuse a scenario that would offer more than this, as in 20k/s
-    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
-    pub max_rate: Option<Rate>,
-
-    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
-    #[arg(long, help_heading = "Safety")]
-    pub no_realtime: bool,
 
     /// Name of this run, in stamps, groups and the run file [default: made up]
     #[arg(long, value_name = "ID", value_parser = run_id, help_heading = "Result")]
@@ -514,7 +522,7 @@ mod tests {
     fn defaults_are_as_documented() {
         let args = run(&["storefront"]).unwrap();
         assert_eq!(args.scenario.overrides(), Overrides::default());
-        assert_eq!(args.topic_prefix, "highwater.");
+        assert_eq!(args.to.topic_prefix, "highwater.");
         assert_eq!(args.format(), Format::Text);
         assert_eq!(run(&["x", "--json"]).unwrap().format(), Format::Json);
     }

@@ -5,11 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{
-    ClusterArgs, Format, ScenarioArgs, TOPIC_PREFIX, TargetKind, lapse, positive, rate,
-    topic_prefix,
-};
-use crate::scenario::quantity::Rate;
+use super::{DestinationArgs, Format, ScenarioArgs, lapse, positive};
 
 /// Flags of `capacity`.
 #[derive(Clone, Debug, Args)]
@@ -18,13 +14,9 @@ pub struct CapacityArgs {
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 
-    /// Which cluster.
+    /// Where to.
     #[command(flatten)]
-    pub cluster: ClusterArgs,
-
-    /// No cluster of yours: the embedded one, or none at all
-    #[arg(long, value_name = "KIND", help_heading = "Cluster")]
-    pub target: Option<TargetKind>,
+    pub to: DestinationArgs,
 
     /// Search the least number of consumers that carries the scenario's peak instead
     #[arg(long, value_name = "WHAT", help_heading = "Search")]
@@ -59,29 +51,9 @@ pub struct CapacityArgs {
     )]
     pub resume: Option<PathBuf>,
 
-    /// Comes before the name of every topic
-    #[arg(long, value_name = "PREFIX", default_value = TOPIC_PREFIX, value_parser = topic_prefix, help_heading = "Safety")]
-    pub topic_prefix: String,
-
-    /// Write into existing topics even if their names don't start with `highwater.`
-    #[arg(long, help_heading = "Safety")]
-    pub allow_existing: bool,
-
     /// Delete the topics this search created when it ends
     #[arg(long, help_heading = "Safety")]
     pub delete_topics: bool,
-
-    /// Don't ask before loading a cluster that is not on this machine
-    #[arg(short, long, help_heading = "Safety")]
-    pub yes: bool,
-
-    /// Never offer more than this, as in 20k/s
-    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
-    pub max_rate: Option<Rate>,
-
-    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
-    #[arg(long, help_heading = "Safety")]
-    pub no_realtime: bool,
 
     /// The search's folder; must not exist [default: runs/NAME-TIME]
     #[arg(long, value_name = "DIR", help_heading = "Result")]

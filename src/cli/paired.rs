@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{ClusterArgs, ScenarioArgs, TOPIC_PREFIX, TargetKind, positive, rate, topic_prefix};
-use crate::scenario::quantity::{Lapse, Rate};
+use super::{DestinationArgs, ScenarioArgs, positive};
+use crate::scenario::quantity::Lapse;
 
 /// Flags of both.
 #[derive(Clone, Debug, Args)]
@@ -16,13 +16,9 @@ pub struct PairedArgs {
     #[command(flatten)]
     pub scenario: ScenarioArgs,
 
-    /// Which cluster, where a side's own file does not say.
+    /// Where to, as far as a side's own file does not say. Without --allow-existing each run has topics of its own, deleted after it.
     #[command(flatten)]
-    pub cluster: ClusterArgs,
-
-    /// No cluster of yours: the embedded one, or none at all. For trying out
-    #[arg(long, value_name = "KIND", help_heading = "Cluster")]
-    pub target: Option<TargetKind>,
+    pub to: DestinationArgs,
 
     /// Start or reset a side's cluster before each of its turns; NAME is the side's. No shell: words are split and quoted as in one
     #[arg(long, value_name = "NAME=COMMAND", help_heading = "Cluster")]
@@ -40,26 +36,6 @@ pub struct PairedArgs {
         help_heading = "Comparison"
     )]
     pub min_effects: Vec<MinEffect>,
-
-    /// Comes before the name of every topic
-    #[arg(long, value_name = "PREFIX", default_value = TOPIC_PREFIX, value_parser = topic_prefix, help_heading = "Safety")]
-    pub topic_prefix: String,
-
-    /// Write all runs into the same topics, existing ones too, instead of topics of their own that are deleted after each
-    #[arg(long, help_heading = "Safety")]
-    pub allow_existing: bool,
-
-    /// Don't ask before loading a cluster that is not on this machine
-    #[arg(short, long, help_heading = "Safety")]
-    pub yes: bool,
-
-    /// Refuse a scenario that would offer more than this, as in 20k/s; there is no unthrottled phase then
-    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
-    pub max_rate: Option<Rate>,
-
-    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
-    #[arg(long, help_heading = "Safety")]
-    pub no_realtime: bool,
 
     /// Folder of all runs; must not exist [default: runs/NAME-TIME]
     #[arg(long, value_name = "DIR", help_heading = "Result")]

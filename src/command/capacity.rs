@@ -92,15 +92,7 @@ impl Search<'_> {
         Ok(Order {
             scenario,
             warnings: self.warnings.clone(),
-            to: Destination {
-                options: client_options(&args.cluster)?,
-                target: args.target,
-                topic_prefix: args.topic_prefix.clone(),
-                allow_existing: args.allow_existing,
-                yes: args.yes,
-                max_rate: args.max_rate,
-                realtime: !args.no_realtime,
-            },
+            to: Destination::new(&args.to, client_options(&args.to.cluster)?),
             run_id: None,
             delete_topics: args.delete_topics,
             page: false,

@@ -106,7 +106,7 @@ fn sides_of(args: &CompareArgs) -> Result<Vec<Side>> {
             Ok(Side {
                 name: cluster.name.clone(),
                 source: cluster.value.display().to_string(),
-                options: options_of(&args.paired.cluster, Some(&cluster.value))?,
+                options: options_of(&args.paired.to.cluster, Some(&cluster.value))?,
                 price: price.map(|price| price.value.0),
             })
         })

@@ -77,7 +77,7 @@ pub fn gate(args: &GateArgs, output: &OutputArgs) -> Result<u8> {
 }
 
 fn sides_of(args: &GateArgs) -> Result<Vec<Side>> {
-    let shared = &args.paired.cluster;
+    let shared = &args.paired.to.cluster;
     let files = match (&args.against, args.itself) {
         (Some(_), _) => [None, args.candidate.as_ref()],
         (None, true) => [args.baseline.as_ref(), args.baseline.as_ref()],

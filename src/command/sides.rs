@@ -104,7 +104,7 @@ impl<'a> Sides<'a> {
         let (steady, warnings) = load(&args.scenario.name, &args.scenario.overrides(), false)?;
         let mut notes = Vec::new();
         let lasts = asked.unthrottled.filter(|lasts| !lasts.is_zero());
-        let lasts = lasts.filter(|_| args.max_rate.is_none());
+        let lasts = lasts.filter(|_| args.to.max_rate.is_none());
         let unthrottled = lasts.and_then(|lasts| steady.unthrottled(lasts));
         if lasts.is_some() && unthrottled.is_none() {
             notes.push(
@@ -285,9 +285,9 @@ impl<'a> Sides<'a> {
         };
         let of = &self.sides[side];
         let name = format!("{:02}-{}{suffix}", self.made, of.name);
-        let prefix = &self.args.topic_prefix;
+        let prefix = &self.args.to.topic_prefix;
         // Each run has topics of its own: none reads, or trims, what another has left.
-        let topic_prefix = match self.args.allow_existing {
+        let topic_prefix = match self.args.to.allow_existing {
             true => prefix.clone(),
             false => format!("{prefix}{}-{}.", self.file.id, self.made),
         };
@@ -304,17 +304,13 @@ impl<'a> Sides<'a> {
                 false => Vec::new(),
             },
             to: Destination {
-                options: of.options.clone(),
-                target: self.args.target,
                 topic_prefix,
-                allow_existing: self.args.allow_existing,
                 // Asked once.
-                yes: self.args.yes || !is_first,
-                max_rate: self.args.max_rate,
-                realtime: !self.args.no_realtime,
+                yes: self.args.to.yes || !is_first,
+                ..Destination::new(&self.args.to, of.options.clone())
             },
             run_id: Some(format!("{}-{name}", self.file.id)),
-            delete_topics: !self.args.allow_existing,
+            delete_topics: !self.args.to.allow_existing,
             page: false,
             tell: is_first,
         };

@@ -39,7 +39,7 @@ impl super::Search<'_> {
         let (args, held) = (self.args, &self.held);
         let control = self.interrupts.next_run();
         let lasting = args.max_duration + SPARE;
-        let most_per_s = args.max_rate.map(|rate| rate.as_per_second());
+        let most_per_s = args.to.max_rate.map(|rate| rate.as_per_second());
         // Rounding must not lift it over its own limit.
         let asked = (ASKED * held.peak_per_s).min(most_per_s.map_or(f64::INFINITY, |r| r * 0.999));
         let (before, readings) = self.resumed()?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::{RunArgs, TargetKind};
+use crate::cli::{DestinationArgs, RunArgs, TargetKind};
 use crate::command::client_options;
 use crate::command::exit::Usage;
 use crate::drive::plan::shown;
@@ -48,6 +48,21 @@ pub(in crate::command) struct Destination {
     pub(in crate::command) realtime: bool,
 }
 
+impl Destination {
+    /// What the flags say, to the cluster of these client options.
+    pub(in crate::command) fn new(args: &DestinationArgs, options: ClientOptions) -> Destination {
+        Destination {
+            options,
+            target: args.target,
+            topic_prefix: args.topic_prefix.clone(),
+            allow_existing: args.allow_existing,
+            yes: args.yes,
+            max_rate: args.max_rate,
+            realtime: !args.no_realtime,
+        }
+    }
+}
+
 impl Order {
     /// What the flags of `run` ask for.
     pub(super) fn of(args: &RunArgs) -> Result<Order> {
@@ -56,15 +71,7 @@ impl Order {
         Ok(Order {
             scenario,
             warnings,
-            to: Destination {
-                options: client_options(&args.cluster)?,
-                target: args.target,
-                topic_prefix: args.topic_prefix.clone(),
-                allow_existing: args.allow_existing,
-                yes: args.yes,
-                max_rate: args.max_rate,
-                realtime: !args.no_realtime,
-            },
+            to: Destination::new(&args.to, client_options(&args.to.cluster)?),
             run_id: args.run_id.clone(),
             delete_topics: args.delete_topics,
             page: true,
