@@ -127,8 +127,8 @@ def run_c(options, broker, topic, log):
     line = [options.c_program, "-P", "-D", "-q", "-b", broker.bootstrap, "-t", topic, "-s", str(VALUE_BYTES)]
     line += ["-c", str(options.events), "-a", "-1"]
     properties = ["enable.idempotence=true", "linger.ms=5", "batch.size=131072", f"compression.codec={options.compression}"]
-    # The queue that our own default has: room for what the broker takes in a second.
-    properties += ["queue.buffering.max.messages=500000", "queue.buffering.max.kbytes=1048576"]
+    # The queue that ours has by default, for one client of a run.
+    properties += ["queue.buffering.max.messages=100000", "queue.buffering.max.kbytes=65536"]
     line += [word for item in properties for word in ("-X", item)]
     line += ["-r", str(options.rate)] if options.rate else []
     code, cpu_s = measured(line, log)
