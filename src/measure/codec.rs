@@ -369,9 +369,12 @@ mod tests {
         for at in 8..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x10;
-            let text = STANDARD.encode(changed);
-            // The flags of zlib's head have a bit that says nothing to a reader, but their check covers it.
-            assert!(WindowHistogram::from_base64(&text).is_err(), "byte {at}");
+            let read = WindowHistogram::from_base64(&STANDARD.encode(changed));
+            // Of the byte that says what a block is, the bits above the third say nothing.
+            assert!(
+                read.is_err() || read.as_ref() == Ok(&h) && at == 10,
+                "byte {at}"
+            );
         }
     }
 
