@@ -46,7 +46,7 @@ pub const HEADINGS: [&str; 10] = [
 ];
 
 /// What the columns mean.
-pub const LEGEND: &str = "counted from an action's beginning to the next one's. Above limit: seconds of the limit that was missed most, \
+pub const LEGEND: &str = "Counted from an action's beginning to the next one's. Above limit: seconds of the limit that was missed most, \
      and events. Recovered: from its end to the first second from which every limit holds for 10 s. Drained: from its end until backlog \
      and lag are what they were before";
 
