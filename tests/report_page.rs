@@ -473,7 +473,7 @@ fn unanswered(flow: &mut Value) {
     }
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     (
         "failed",
         |v| {
@@ -545,6 +545,28 @@ const KINDS: [Kind; 7] = [
         "MessageTimedOut",
     ),
     (
+        "with actions and watched groups",
+        |v| {
+            if v.get("format").is_some() {
+                v["actions"] = json!([
+                    acted("restart of broker 1", 1),
+                    acted("restart of broker 2", 3)
+                ]);
+                v["watched"] = json!({"warehouse-of-yours": {"seconds": 6, "lag_records_max": 1_200_000,
+                    "lag_us_max": 61_000_000, "lag_records_end": 12}});
+            } else {
+                let at = v["at_us"].as_u64().unwrap();
+                v["watched"] =
+                    json!({"warehouse-of-yours": {"lag_records": at / 10, "lag_us": at}});
+                if at % 2_000_000 == 1_000_000 {
+                    v["marks"] =
+                        json!([format!("restart of broker {} begins", at / 2_000_000 + 1)]);
+                }
+            }
+        },
+        "group warehouse-of-yours at most 1,700 records behind (2.1 s)",
+    ),
+    (
         "that never got its run.json",
         |v| {
             if v.get("format").is_some() {
@@ -554,6 +576,19 @@ const KINDS: [Kind; 7] = [
         "INCOMPLETE",
     ),
 ];
+
+/// An action that began in this second, with all that can be told of one.
+fn acted(name: &str, second: u64) -> Value {
+    json!({"name": name, "run": ["ci/kafka", "restart", "1"], "began_us": second * 1_000_000, "ended_us": second * 1_000_000 + 900_000,
+        "outcome": "failed", "reason": "ended with code 1; what it wrote is in actions/01.log", "exit_code": 1,
+        "output": "actions/01.log", "output_bytes": 300,
+        "cost": {"from_us": second * 1_000_000, "to_us": second * 1_000_000 + 2_000_000,
+            "slos": [{"metric": "response", "of": "shoppers", "quantile": 0.99, "limit": "< 100 ms", "seconds": 4, "events": 1_234}],
+            "response_max_us": 23_000_000, "unanswered": 3, "errors": {"REQUEST_TIMED_OUT": 3}, "backlog_max": 81_200,
+            "lag_records_max": 95_000, "lag_us_max": 1_100_000, "missing": 2, "duplicated": 5, "reordered": 1,
+            "watched": {"warehouse-of-yours": {"lag_records": 1_700, "lag_us": 2_100_000}},
+            "recovery_us": 1_490_000, "drain_us": null}})
+}
 
 fn no_times() -> Value {
     serde_json::to_value(highwater::measure::histogram::WindowHistogram::new()).unwrap()
@@ -593,6 +628,7 @@ fn every_kind_of_run_has_its_page() {
         if [
             "of twelve flows",
             "of errors only",
+            "with actions and watched groups",
             "that never got its run.json",
         ]
         .contains(&kind)

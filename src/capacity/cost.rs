@@ -1,5 +1,7 @@
 //! What actions cost, and how long the run took to get over them. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::measure::action::{ActionResult, Cost, SloCost};
 use crate::scenario::{After, Limit, Metric, Scenario, Subject};
 
@@ -10,8 +12,13 @@ use super::slo::{Figure, Question, limit_words};
 
 const SECOND_US: u64 = 1_000_000;
 
-/// Fills in what each action cost.
-pub fn fill_in(scenario: &Scenario, course: &Course, actions: &mut [ActionResult]) {
+/// Fills in what each action cost. `missing`: what the groups miss, by the second it was due in; `None`: not known.
+pub fn fill_in(
+    scenario: &Scenario,
+    course: &Course,
+    missing: Option<&BTreeMap<u64, u64>>,
+    actions: &mut [ActionResult],
+) {
     let seconds = course.seconds().len();
     let begins: Vec<Option<usize>> = actions
         .iter()
@@ -25,6 +32,15 @@ pub fn fill_in(scenario: &Scenario, course: &Course, actions: &mut [ActionResult
         let later = begins.iter().flatten().filter(|begin| **begin > from);
         let to = later.min().map_or(seconds, |next| (*next).min(seconds));
         let mut cost = counted(course, from.min(to), to);
+        cost.missing = missing.map(|seconds| {
+            let of = seconds.range(from.min(to) as u64..to as u64);
+            of.map(|(_, count)| count).sum()
+        });
+        if to == seconds {
+            let (duplicated, reordered) = course.late();
+            cost.duplicated += duplicated;
+            cost.reordered += reordered;
+        }
         if let Some(spell) = spell_of(action) {
             cost.recovery_us = course
                 .all_held()
@@ -78,6 +94,11 @@ fn counted(course: &Course, from: usize, to: usize) -> Cost {
         let lag = second.lag_records.iter().flatten().max();
         cost.lag_records_max = cost.lag_records_max.max(lag.copied().unwrap_or(0));
         cost.lag_us_max = cost.lag_us_max.max(second.lag_us);
+        for (name, of) in &second.watched {
+            let most = cost.watched.entry(name.clone()).or_default();
+            most.lag_records = most.lag_records.max(of.lag_records);
+            most.lag_us = most.lag_us.max(of.lag_us);
+        }
         cost.duplicated += second.duplicated;
         cost.reordered += second.reordered;
     }
@@ -185,7 +206,7 @@ mod tests {
     use crate::capacity::tests::scenario;
     use crate::measure::action::Outcome;
     use crate::measure::histogram::WindowHistogram;
-    use crate::measure::line::{FlowDuring, FlowLine, GroupLine, WindowLine};
+    use crate::measure::line::{FlowDuring, FlowLine, GroupLine, WatchedLine, WindowLine};
     use crate::scenario::{Action, Deed, Pause, Shape, Slo};
 
     const MS: u64 = 1_000;
@@ -282,8 +303,13 @@ mod tests {
         let group = GroupLine {
             lag_records: Some(behind),
             lag_us: Some(behind * MS),
-            duplicated: u64::from(second == 26),
+            // One more is found when the load is over.
+            duplicated: u64::from(second == 26 || second == 65),
             ..GroupLine::default()
+        };
+        let theirs = WatchedLine {
+            lag_records: second,
+            lag_us: 1_000 - second,
         };
         WindowLine {
             at_us: second * 1_000 * MS,
@@ -292,6 +318,7 @@ mod tests {
                 .map(|name| (name.to_owned(), flow.clone()))
                 .into(),
             consume: [("analytics".to_owned(), group)].into(),
+            watched: [("theirs".to_owned(), theirs)].into(),
             ..WindowLine::default()
         }
     }
@@ -299,7 +326,9 @@ mod tests {
     #[test]
     fn an_action_costs_what_happened_from_its_beginning() {
         let (scenario, gatherer, mut actions) = run();
-        fill_in(&scenario, gatherer.course(), &mut actions);
+        // Of what is missing, some was due before it.
+        let missing = [(19, 100), (20, 3), (59, 4)].into();
+        fill_in(&scenario, gatherer.course(), Some(&missing), &mut actions);
         let cost = actions[0].cost.clone().expect("it began");
         assert_eq!((cost.from_us, cost.to_us), (20_000 * MS, 60_000 * MS));
         let slo = &cost.slos[0];
@@ -309,7 +338,13 @@ mod tests {
         );
         assert_eq!(cost.errors, [("REQUEST_TIMED_OUT".to_owned(), 6)].into());
         assert_eq!((cost.lag_records_max, cost.lag_us_max), (500, 500 * MS));
-        assert_eq!((cost.duplicated, cost.unanswered), (1, 0));
+        assert_eq!((cost.missing, cost.duplicated), (Some(7), 2));
+        assert_eq!(cost.unanswered, 0);
+        let theirs = WatchedLine {
+            lag_records: 59,
+            lag_us: 980,
+        };
+        assert_eq!(cost.watched, [("theirs".to_owned(), theirs)].into());
         // Two digits: 400 ms lie in a bucket that ends just above.
         assert!(
             cost.response_max_us
@@ -352,7 +387,16 @@ mod tests {
         };
         actions.push(at(20_400 * MS));
         actions.push(at(28_000 * MS));
-        fill_in(&scenario, gatherer.course(), &mut actions);
+        fill_in(&scenario, gatherer.course(), None, &mut actions);
+        assert!(actions.iter().all(|action| {
+            action
+                .cost
+                .as_ref()
+                .is_some_and(|cost| cost.missing.is_none())
+        }));
+        let found = |index: usize| actions[index].cost.as_ref().map(|cost| cost.duplicated);
+        // What is found in its time, and the last also what is found after the load.
+        assert_eq!([found(0), found(1), found(2)], [Some(1), Some(1), Some(1)]);
         let spans: Vec<(u64, u64)> = actions
             .iter()
             .filter_map(|action| action.cost.as_ref())

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::measure::line::WindowLine;
+use crate::measure::line::{WatchedLine, WindowLine};
 use crate::scenario::{Limit, Metric, Scenario, Subject};
 
 use super::gather::Gathered;
@@ -17,6 +17,8 @@ pub struct Course {
     flows: Vec<Flow>,
     groups: Vec<String>,
     seconds: Vec<Second>,
+    /// Records found duplicated and out of order after the load.
+    late: (u64, u64),
 }
 
 /// A limit that every second is held against.
@@ -47,6 +49,8 @@ pub(super) struct Second {
     /// By group, records it was behind as it ended; `None`: not sampled.
     pub(super) lag_records: Vec<Option<u64>>,
     pub(super) lag_us: u64,
+    /// Of the user's own groups, those the cluster told of.
+    pub(super) watched: BTreeMap<String, WatchedLine>,
     pub(super) response_max_us: Option<u64>,
     pub(super) unanswered: u64,
     pub(super) errors: BTreeMap<String, u64>,
@@ -95,6 +99,7 @@ impl Course {
             flows: scenario.flows.iter().map(flow).collect(),
             groups: scenario.consumers.iter().map(|g| g.name.clone()).collect(),
             seconds: Vec::new(),
+            late: (0, 0),
         }
     }
 
@@ -107,6 +112,7 @@ impl Course {
         let mut second = Second {
             is_warm: line.warm,
             judged,
+            watched: line.watched.clone(),
             ..Second::default()
         };
         for flow in &mut self.flows {
@@ -135,6 +141,19 @@ impl Course {
             }
         }
         self.seconds.push(second);
+    }
+
+    /// Takes a second after the load: what the groups that read on found in it.
+    pub(super) fn after_load(&mut self, line: &WindowLine) {
+        for of in line.consume.values() {
+            self.late.0 += of.duplicated;
+            self.late.1 += of.reordered;
+        }
+    }
+
+    /// How many records were found duplicated and out of order after the load.
+    pub(super) fn late(&self) -> (u64, u64) {
+        self.late
     }
 
     pub(super) fn seconds(&self) -> &[Second] {

@@ -81,6 +81,7 @@ impl Gatherer {
     /// Takes the next second. What comes after the load (settling, catching up) is no part of any window.
     pub fn line(&mut self, line: &WindowLine) {
         if line.at_us >= self.run_us {
+            self.course.after_load(line);
             return;
         }
         self.backlog_of(line);

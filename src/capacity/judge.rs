@@ -24,6 +24,8 @@ pub struct Circumstances {
     pub stopped: Option<Stopped>,
     /// Parts of the run that are missing for another reason, a clause each.
     pub incomplete: Vec<String>,
+    /// What the groups miss, by the second of the load it was due in; `None`: not known.
+    pub missing: Option<BTreeMap<u64, u64>>,
     /// What does not add up ([`RunFile::broken`]).
     pub broken: Vec<Broken>,
 }
@@ -35,7 +37,8 @@ pub fn judge(
     gathered: &Gatherer,
     circumstances: Circumstances,
 ) -> Exit {
-    cost::fill_in(scenario, gathered.course(), &mut run.actions);
+    let missing = circumstances.missing.as_ref();
+    cost::fill_in(scenario, gathered.course(), missing, &mut run.actions);
     let rows = slo::judge(
         scenario,
         &Findings {

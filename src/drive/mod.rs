@@ -4,6 +4,7 @@ pub mod abort;
 mod action;
 mod consumer;
 pub mod control;
+mod groups;
 mod in_flight;
 pub mod ladder;
 mod outbox;

@@ -13,6 +13,7 @@ use super::Phase;
 use super::action::{Actions, Means, Pauses};
 use super::consumer::{Assignments, ConsumerLoop, ConsumerParts, MemberLost};
 use super::control::Control;
+use super::groups;
 use super::ladder::Ladder;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
 use super::source::Source;
@@ -25,7 +26,7 @@ use crate::measure::client_stats::ClientFigures;
 use crate::measure::collect::{CollectError, Collected, Collector, Report, Watcher};
 use crate::measure::consumer_recorder::ConsumerRecorder;
 use crate::measure::health::Judge;
-use crate::measure::ledger::{GroupCounts, Ledger, LedgerSpec, LogBounds};
+use crate::measure::ledger::{GroupCounts, Ledger, LedgerSpec};
 use crate::measure::live::Live;
 use crate::measure::recorder::Recorder;
 use crate::measure::shape::RunShape;
@@ -81,6 +82,8 @@ pub struct Ran {
     pub collected: Collected,
     /// By group, what it saw of the acknowledged events.
     pub groups: Vec<GroupCounts>,
+    /// What the groups miss, by the second of the load it was due in; `None`: some of it can't be told from what they have not read.
+    pub missing: Option<BTreeMap<u64, u64>>,
     /// When the load began.
     pub started: jiff::Timestamp,
     /// How long the load lasted, in nanoseconds.
@@ -302,8 +305,7 @@ impl Stage {
                 ledger.set_start(group, log.topic, log.partition, log.end);
             }
         }
-        let flows = job.scenario.flows.iter();
-        let timed: Arc<[bool]> = flows.map(|flow| flow.arrivals.has_due()).collect();
+        let timed: Arc<[bool]> = groups::timed(&job.scenario).into();
         let mut number = 0;
         for (group, consume) in job.scenario.consumers.iter().enumerate() {
             for member in 0..consume.members {
@@ -428,8 +430,12 @@ impl Stage {
             }
         }
         let groups = self.ledger.as_ref().map_or_else(Vec::new, |ledger| {
-            count_groups(job, ledger, &mut incomplete)
+            groups::counts(job, ledger, &mut incomplete)
         });
+        let missing = match &self.ledger {
+            Some(ledger) => groups::missing_by_second(&job.scenario, ledger, &groups),
+            None => Some(BTreeMap::new()),
+        };
         let actions = self.actions.finish().unwrap_or_else(|| {
             incomplete.push("the thread of the actions crashed".to_owned());
             Vec::new()
@@ -444,6 +450,7 @@ impl Stage {
         Ran {
             collected,
             groups,
+            missing,
             started,
             load_ns: job
                 .control
@@ -475,26 +482,4 @@ pub(super) fn oversized(scenario: &Scenario, flow: usize) -> Vec<Option<usize>> 
 /// The name of a producer thread; the health judge exempts threads by it.
 pub fn producer_thread(flow: usize, index: u32) -> String {
     format!("hw-p-{flow}-{index}")
-}
-
-/// What each group saw, held against where the logs begin and end now.
-fn count_groups(job: &Job, ledger: &Ledger, incomplete: &mut Vec<String>) -> Vec<GroupCounts> {
-    let bounds: Vec<LogBounds> = match job.target.logs() {
-        Ok(logs) => logs
-            .iter()
-            .map(|log| LogBounds {
-                topic: log.topic,
-                partition: log.partition,
-                start: log.start,
-                end: Some(log.end),
-            })
-            .collect(),
-        Err(error) => {
-            incomplete.push(format!("where the logs end could not be asked: {error}"));
-            Vec::new()
-        }
-    };
-    (0..job.scenario.consumers.len())
-        .map(|group| ledger.account(group, &bounds))
-        .collect()
 }

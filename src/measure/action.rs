@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::line::WatchedLine;
+
 /// An action of the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -110,9 +112,15 @@ pub struct Cost {
     pub lag_records_max: u64,
     /// The longest a group was behind.
     pub lag_us_max: u64,
-    /// Records that groups saw again.
+    /// By group of the user's that was watched, the most records and the longest it was behind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub watched: BTreeMap<String, WatchedLine>,
+    /// Of the events that came due in it, those acknowledged that a group never saw, over all groups. Null: not known, since some were
+    /// lost to a group that has not read to the end, or from a log that has expired.
+    pub missing: Option<u64>,
+    /// Records that groups saw again, found in it; of the last action also those found after the load.
     pub duplicated: u64,
-    /// Records that groups saw in another order.
+    /// Records that groups saw in another order, likewise.
     pub reordered: u64,
     /// From its end to the first second from which every SLO holds for 10 s; null: not within the load, or no SLO can say.
     pub recovery_us: Option<u64>,

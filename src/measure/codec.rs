@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -119,6 +120,10 @@ impl Reader {
             let why = "it begins with something else";
             return Err(CodecError::Format(why.to_owned()));
         }
+        let zlib = &self.bytes[8..];
+        if let Some(place) = stored(zlib) {
+            return Ok(&self.bytes[8..][place]);
+        }
         let length = self.inflate()?;
         Ok(&self.plain[..length])
     }
@@ -148,6 +153,30 @@ impl Reader {
             }
         }
     }
+}
+
+/// Where the text of a zlib stream stands that holds one stored block (RFC 1950, RFC 1951 §3.2.4), as those of windows do: it need not be
+/// copied. `None`: it is another stream, or its checksum does not hold.
+fn stored(zlib: &[u8]) -> Option<Range<usize>> {
+    const HEAD: usize = 7;
+    let (head, rest) = zlib.split_first_chunk::<HEAD>()?;
+    let [
+        method,
+        flags,
+        block,
+        length_low,
+        length_high,
+        not_low,
+        not_high,
+    ] = *head;
+    let is_zlib =
+        method & 0x0F == 8 && flags & 0x20 == 0 && u16::from_be_bytes([method, flags]) % 31 == 0;
+    let length = u16::from_le_bytes([length_low, length_high]);
+    // The last block, and of the kind that is stored.
+    let is_stored = block & 7 == 1 && length == !u16::from_le_bytes([not_low, not_high]);
+    let (text, sum) = rest.split_at_checked(usize::from(length))?;
+    let holds = || simd_adler32::adler32(&text).to_be_bytes() == *sum;
+    (is_zlib && is_stored && holds()).then(|| HEAD..HEAD + text.len())
 }
 
 /// The next number of a ZigZag LEB128 sequence; the ninth byte holds eight bits.
@@ -329,6 +358,24 @@ mod tests {
                 expected: 3
             })
         );
+    }
+
+    #[test]
+    fn a_changed_text_is_an_error() {
+        let mut h = WindowHistogram::new();
+        (0..500).for_each(|i| h.record_us(i * 37));
+        let bytes = STANDARD.decode(h.to_base64()).expect("base64");
+        assert!(stored(&bytes[8..]).is_some(), "windows' are stored");
+        for at in 8..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x10;
+            let read = WindowHistogram::from_base64(&STANDARD.encode(changed));
+            // Of the byte that says what a block is, the bits above the third say nothing.
+            assert!(
+                read.is_err() || read.as_ref() == Ok(&h) && at == 10,
+                "byte {at}"
+            );
+        }
     }
 
     #[test]

@@ -38,15 +38,16 @@ use super::histogram::WindowHistogram;
 use super::sampler::Observation;
 
 /// One line. `H` is what its histograms are held as: decoded, or as their text ([`Encoded`](super::codec::Encoded)) where they are
-/// only to be added to others; `E` the same of its events', which are [`Unread`](super::codec::Unread) where nobody looks at them.
+/// only to be added to others; `E` the same of its events', `S` of its service times, which are [`Unread`](super::codec::Unread)
+/// where nobody looks at them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct WindowLine<H = WindowHistogram, E = H> {
+pub struct WindowLine<H = WindowHistogram, E = H, S = H> {
     pub at_us: u64,
     pub warm: bool,
     pub marks: Vec<String>,
-    pub flows: BTreeMap<String, FlowLine<H>>,
+    pub flows: BTreeMap<String, FlowLine<H, S>>,
     pub events: BTreeMap<String, EventLine<E>>,
     pub consume: BTreeMap<String, GroupLine<H>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -65,7 +66,7 @@ pub(super) fn is_zero(count: &u64) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the module's page says what the fields are")]
-pub struct FlowLine<H = WindowHistogram> {
+pub struct FlowLine<H = WindowHistogram, S = H> {
     pub planned: u64,
     pub sent: u64,
     pub unsent: u64,
@@ -80,11 +81,11 @@ pub struct FlowLine<H = WindowHistogram> {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
     pub response: Option<H>,
-    pub service: H,
+    pub service: S,
     pub send_delay: Option<H>,
 }
 
-impl<H> FlowLine<H> {
+impl<H, S> FlowLine<H, S> {
     /// Events that lie above every response time. What is oversized on purpose may be refused: it lies nowhere.
     pub const fn beyond_response(&self) -> u64 {
         self.planned

@@ -12,8 +12,8 @@ use super::summary::count;
 pub struct WindowSums {
     /// How many lines.
     pub lines: u64,
-    /// The lines lack the response times by event, so nothing is said of them.
-    times_of_events_unread: bool,
+    /// The lines lack the response times by event and perhaps service times, so nothing is said of them.
+    shown_alone: bool,
     flows: BTreeMap<String, FlowSums>,
     events: BTreeMap<String, EventSums>,
     groups: BTreeMap<String, GroupSums>,
@@ -55,10 +55,10 @@ fn entry<'a, T: Default>(map: &'a mut BTreeMap<String, T>, name: &str) -> &'a mu
 }
 
 impl WindowSums {
-    /// Of lines that lack the response times by event.
-    pub fn without_times_of_events() -> WindowSums {
+    /// Of lines that have the times alone that a report shows over time: neither response times by event nor service times.
+    pub fn of_shown_times() -> WindowSums {
         WindowSums {
-            times_of_events_unread: true,
+            shown_alone: true,
             ..WindowSums::default()
         }
     }
@@ -148,7 +148,7 @@ impl WindowSums {
                 "its windows' sum",
                 sums.bytes,
             );
-            if !self.times_of_events_unread {
+            if !self.shown_alone {
                 let response = count(&event.response);
                 check(
                     place(),
@@ -221,10 +221,11 @@ impl WindowSums {
                 ("bytes", flow.bytes, sums.during.bytes),
                 ("key_bytes", flow.key_bytes, sums.during.key_bytes),
                 ("response count", count(&flow.response), sums.response),
-                ("service count", flow.service.count, sums.service),
                 ("send_delay count", count(&flow.send_delay), sums.send_delay),
             ];
-            for (left, is, sum) in equations {
+            let service = ("service count", flow.service.count, sums.service);
+            let unless_unread = (!self.shown_alone).then_some(service);
+            for (left, is, sum) in equations.into_iter().chain(unless_unread) {
                 broken.extend(
                     equal(left, is, "its windows' sum", sum)
                         .err()

@@ -46,7 +46,7 @@ pub const HEADINGS: [&str; 10] = [
 ];
 
 /// What the columns mean.
-pub const LEGEND: &str = "counted from an action's beginning to the next one's. Above limit: seconds of the limit that was missed most, \
+pub const LEGEND: &str = "Counted from an action's beginning to the next one's. Above limit: seconds of the limit that was missed most, \
      and events. Recovered: from its end to the first second from which every limit holds for 10 s. Drained: from its end until backlog \
      and lag are what they were before";
 
@@ -159,6 +159,7 @@ pub fn notes(action: &ActionResult) -> Vec<String> {
         let errors = cost.errors.iter();
         notes.extend(errors.map(|(name, count)| format!("{} {name}", units::count(*count))));
         for (count, what) in [
+            (cost.missing.unwrap_or(0), "missing"),
             (cost.unanswered, "without an acknowledgement"),
             (cost.duplicated, "duplicated"),
             (cost.reordered, "out of order"),
@@ -169,6 +170,29 @@ pub fn notes(action: &ActionResult) -> Vec<String> {
         }
     }
     notes
+}
+
+/// What became of the records around an action, and how far the user's own groups were behind at most: told also where it is nothing.
+pub fn around(action: &ActionResult) -> Vec<String> {
+    let Some(cost) = &action.cost else {
+        return Vec::new();
+    };
+    let missing = cost
+        .missing
+        .map_or("not known how many".to_owned(), units::count);
+    let mut around = vec![format!(
+        "{missing} missing, {} duplicated, {} out of order",
+        units::count(cost.duplicated),
+        units::count(cost.reordered)
+    )];
+    around.extend(cost.watched.iter().map(|(name, of)| {
+        format!(
+            "group {name} at most {} behind ({})",
+            units::counted(of.lag_records, "records"),
+            units::time_us(of.lag_us)
+        )
+    }));
+    around
 }
 
 /// What an action did.
@@ -198,8 +222,13 @@ pub fn watched(run: &RunFile) -> Vec<[String; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::line::WatchedLine;
 
     fn restart() -> ActionResult {
+        let warehouse = WatchedLine {
+            lag_records: 1_700,
+            lag_us: 2_100_000,
+        };
         ActionResult {
             name: "restart 2".to_owned(),
             run: ["ci/kafka", "restart", "2"].map(str::to_owned).into(),
@@ -220,7 +249,9 @@ mod tests {
                 backlog_max: 812,
                 lag_records_max: 950,
                 lag_us_max: 1_100_000,
+                missing: Some(12),
                 duplicated: 2,
+                watched: [("warehouse".to_owned(), warehouse)].into(),
                 recovery_us: Some(1_490_000),
                 ..Cost::default()
             }),
@@ -245,7 +276,17 @@ mod tests {
                 "not seen"
             ]
         );
-        assert_eq!(notes(&restart()), ["3 REQUEST_TIMED_OUT", "2 duplicated"]);
+        assert_eq!(
+            notes(&restart()),
+            ["3 REQUEST_TIMED_OUT", "12 missing", "2 duplicated"]
+        );
+        assert_eq!(
+            around(&restart()),
+            [
+                "12 missing, 2 duplicated, 0 out of order",
+                "group warehouse at most 1,700 records behind (2.1 s)"
+            ]
+        );
         assert_eq!(deed(&restart()), "ci/kafka restart 2");
     }
 

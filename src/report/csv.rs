@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! run, at_us, warm, marks   the run's folder or name; when the second begins; false: warm-up; what happened, joined with `; `
-//! part, name                flow, event, group, topic, broker, client or generator, and which one
+//! part, name                flow, event, group, watched, topic, broker, client or generator, and which one
 //! error                     of a row whose part is `error`: the target's name of it; `name` is the flow, `during_failed` how many
 //! ```
 //!
@@ -219,6 +219,12 @@ fn rows<'a>(run: &'a str, line: &'a WindowLine) -> Vec<Row<'a>> {
     for (name, group) in &line.consume {
         rows.push(with_group(begin("group", name), group));
     }
+    for (name, group) in &line.watched {
+        let mut row = begin("watched", name);
+        row.put("lag_records", group.lag_records);
+        row.put("lag_us", group.lag_us);
+        rows.push(row);
+    }
     for (name, partitions) in &line.partitions {
         let mut row = begin("topic", name);
         row.put(
@@ -358,7 +364,7 @@ mod tests {
     fn every_kind_of_run_reads_back_with_its_numbers() {
         for (kind, data) in fixtures::kinds() {
             let records = written(kind, &data.windows);
-            for part in ["flow", "event", "group", "generator"] {
+            for part in ["flow", "event", "group", "watched", "generator"] {
                 let rows = records.iter().filter(|r| r["part"] == part).count();
                 let expected: usize = data
                     .windows
@@ -367,6 +373,7 @@ mod tests {
                         "flow" => w.flows.len(),
                         "event" => w.events.len(),
                         "group" => w.consume.len(),
+                        "watched" => w.watched.len(),
                         _ => usize::from(w.generator.is_some()),
                     })
                     .sum();

@@ -14,6 +14,7 @@ use crate::measure::run::{RUN_FILE, RunFile, WINDOWS_FILE};
 use crate::measure::run_io::RunFileError;
 use crate::measure::sums::WindowSums;
 use crate::measure::units;
+use read::Wanted;
 
 /// The most windows a run is held in: about one for each point across a page's plot.
 pub const WINDOWS: usize = 900;
@@ -26,7 +27,7 @@ pub struct RunData {
     /// `run.json`; `None` when the run never got to write it.
     pub run: Option<RunFile>,
     /// `windows.jsonl`, neighbours merged where there were more than [`WINDOWS`] lines. In order of time. Without the response times by
-    /// event: those of flows are there, and nothing shows an event's over time.
+    /// event, and without service times where there is a `run.json`: nothing shows them over time.
     pub windows: Vec<WindowLine>,
     /// The length of a window, in microseconds: a second, or more where windows were merged. The last may be shorter.
     pub window_us: u64,
@@ -107,14 +108,20 @@ pub fn load(folder: &Path) -> Result<RunData, LoadError> {
     }
     let run = has_run.then(|| RunFile::read_alone(folder)).transpose()?;
     let (windows, window_us) = match has_windows {
-        true => read::merged(&folder.join(WINDOWS_FILE), WINDOWS)?,
+        true => {
+            let wanted = match run {
+                Some(_) => Wanted::Shown,
+                None => Wanted::ShownAndService,
+            };
+            read::merged(&folder.join(WINDOWS_FILE), WINDOWS, wanted)?
+        }
         false => (Vec::new(), 1_000_000),
     };
     if run.is_none() && windows.is_empty() {
         return Err(LoadError::Empty(folder.to_owned()));
     }
     // Counts are only ever added, so the sums of merged windows are those of the lines.
-    let mut sums = WindowSums::without_times_of_events();
+    let mut sums = WindowSums::of_shown_times();
     windows.iter().for_each(|window| sums.add(window));
     let sums = has_windows.then_some(&sums);
     let note = match &run {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::measure::account::{Account, GroupAccount};
+use crate::measure::action::{ActionResult, Cost, Outcome, SloCost, WatchedResult};
 use crate::measure::client_stats::{BrokerFigures, ClientFigures};
 use crate::measure::histogram::{TotalHistogram, WindowHistogram};
 use crate::measure::line::{
     EventLine, EventLineDuring, FlowDuring, FlowLine, GeneratorSecond, GroupDuring, GroupLine,
-    WindowLine,
+    WatchedLine, WindowLine,
 };
 use crate::measure::machine::Machine;
 use crate::measure::run::{
@@ -481,6 +482,62 @@ pub(super) fn hostile() -> RunFile {
     run
 }
 
+/// A broker was restarted, a pause was cut short, and a group of the user's was watched.
+pub(super) fn with_actions() -> RunFile {
+    let mut run = good();
+    let watched = WatchedLine {
+        lag_records: 5_900,
+        lag_us: 59_000,
+    };
+    let cost = Cost {
+        from_us: 120_000_000,
+        to_us: 300_000_000,
+        slos: vec![SloCost {
+            metric: "response".to_owned(),
+            of: "shoppers".to_owned(),
+            quantile: Some(0.99),
+            limit: "< 100 ms".to_owned(),
+            seconds: 4,
+            events: Some(1_234),
+        }],
+        response_max_us: Some(2_300_000),
+        errors: [("REQUEST_TIMED_OUT".to_owned(), 3)].into(),
+        backlog_max: 812,
+        lag_records_max: 950,
+        lag_us_max: 1_100_000,
+        watched: [("warehouse".to_owned(), watched)].into(),
+        missing: Some(0),
+        duplicated: 2,
+        recovery_us: Some(1_490_000),
+        ..Cost::default()
+    };
+    let restart = ActionResult {
+        name: "restart 2".to_owned(),
+        run: ["ci/kafka", "restart", "2"].map(str::to_owned).into(),
+        began_us: Some(120_010_000),
+        ended_us: Some(127_510_000),
+        outcome: Outcome::Done,
+        cost: Some(cost.clone()),
+        ..ActionResult::default()
+    };
+    let pause = ActionResult {
+        name: "pause analytics".to_owned(),
+        pause: Some("analytics".to_owned()),
+        reason: Some("the load was over before it was to begin".to_owned()),
+        ..ActionResult::default()
+    };
+    run.actions = vec![restart, pause];
+    let result = WatchedResult {
+        seconds: 60,
+        lag_records_max: Some(5_900),
+        lag_us_max: Some(59_000),
+        lag_records_end: Some(5_900),
+        reason: None,
+    };
+    run.watched = [("warehouse".to_owned(), result)].into();
+    run
+}
+
 /// A run folder without its `run.json`.
 pub(super) fn unfinished() -> RunData {
     RunData {
@@ -507,6 +564,7 @@ pub(super) fn kinds() -> Vec<(&'static str, RunData)> {
         ("nothing acknowledged", nothing_acknowledged()),
         ("nothing due", nothing_due()),
         ("hostile", hostile()),
+        ("actions", with_actions()),
     ];
     let mut kinds: Vec<(&str, RunData)> = runs
         .into_iter()
@@ -591,7 +649,17 @@ fn window(run: &RunFile, at: u64, window_us: u64) -> WindowLine {
         flows: flows.collect(),
         events: [("page_view".to_owned(), event)].into(),
         consume: groups.collect(),
-        watched: BTreeMap::new(),
+        watched: run
+            .watched
+            .keys()
+            .map(|name| {
+                let behind = WatchedLine {
+                    lag_records: at * 100,
+                    lag_us: at * 1_000,
+                };
+                (name.clone(), behind)
+            })
+            .collect(),
         partitions: [("page_views".to_owned(), vec![(3, 300), (4, 400)])].into(),
         client: Some(client()),
         generator: Some(GeneratorSecond {

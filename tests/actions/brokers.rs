@@ -110,7 +110,7 @@ fn a_tools_time(cluster: &Cluster) -> u32 {
 
 /// A rolling restart, a kill and a pause, on one cluster of three, one after the other: what each costs is told by itself.
 #[test]
-#[ignore = "four minutes: ci/long"]
+#[ignore = "six minutes: ci/long"]
 fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
     let cluster = Cluster::start(3);
     let pace_s = a_tools_time(&cluster);
@@ -118,12 +118,12 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         |id: &str, when: &str| does(&cluster, &format!("restart {id}"), when, &["restart", id]);
     let actions = [
         restart("1", "at = \"+5s\""),
-        restart("2", "after = \"restart 1\"\nat = \"+11s\""),
-        restart("3", "after = \"restart 2\"\nat = \"+11s\""),
+        restart("2", "after = \"restart 1\"\nat = \"+15s\""),
+        restart("3", "after = \"restart 2\"\nat = \"+15s\""),
         does(
             &cluster,
             "kill",
-            "after = \"restart 3\"\nat = \"+11s\"",
+            "after = \"restart 3\"\nat = \"+15s\"",
             &["kill", "2"],
         ),
         does(
@@ -135,7 +135,7 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         does(
             &cluster,
             "freeze",
-            "after = \"start\"\nat = \"+11s\"",
+            "after = \"start\"\nat = \"+15s\"",
             &["pause", "3"],
         ),
         does(
@@ -146,13 +146,13 @@ fn three_brokers_restart_in_turn_one_is_killed_and_one_pauses() {
         ),
     ]
     .concat();
-    // 5 s before, 51 s between them and 12 s after the last. A broker of three stops and starts in 12 s to 40 s beside the others on two
-    // cores, three times; once one starts.
-    let span_s = 70 + 3 * 40 + 20;
+    // 5 s before, 67 s between them and 18 s after the last: each has its 10 s in which all is well again. A broker of three stops and starts
+    // in 8 s to 60 s beside the others on two cores, by what else they do, three times, and once one starts.
+    let span_s = 90 + 4 * 60;
     let done = Highwater::new(&load(span_s, 3, &actions))
         .bootstrap(cluster.bootstrap())
         .spawn()
-        .wait_at_most(Duration::from_secs(400));
+        .wait_at_most(Duration::from_secs(600));
     let told = assert_survived(&done, u64::from(span_s) * 1_000);
     for name in [
         "restart 1",

@@ -21,12 +21,26 @@ fn lags(windows: &[Value], part: &str, group: &str) -> Vec<Option<u64>> {
 /// They are behind by 30 s x 5,000/s = 150,000 records at most, and gain 10,000/s on the load: 15 s to drain. Both within a tenth. The
 /// lag in time is the 30 s of the pause then.
 ///
+/// Others pause until they are 100,000 behind: 20 s of the same load. Meanwhile kcat joins their group, gets a part of the partitions,
+/// reads and leaves, and the partitions come back to a member that is paused.
+///
 /// Beside them kcat reads 600 records for a group of its own, commits and leaves: Kafka's own tool has to say the same of its lag as the
 /// windows do, within a second of load.
 #[test]
 fn lags_are_what_arithmetic_and_kafka_say() {
     let cluster = Cluster::start(1);
     cluster.create_topic("highwater.orders", 6);
+    let joins = [
+        "kcat",
+        "-b",
+        cluster.bootstrap(),
+        "-G",
+        "highwater.backlog.others",
+        "-qc5000",
+        "-Xauto.offset.reset=earliest",
+        "-f%o ",
+        "highwater.orders",
+    ];
     let scenario = r#"
 name = "backlog"
 [time]
@@ -58,7 +72,11 @@ for   = "30s"
 name  = "filled"
 at    = "+8s"
 pause = "consume.others"
-until = { lag_records = 10_000 }
+until = { lag_records = 100_000 }
+[[action]]
+name = "joined"
+at   = "+8s"
+run  = JOINS
 [[slo]]
 metric  = "drain"
 consume = "readers"
@@ -67,8 +85,9 @@ after   = "outage"
 [watch]
 groups = ["warehouse", "nobody"]
 "#;
-    let run = Highwater::new(scenario)
+    let run = Highwater::new(&scenario.replace("JOINS", &format!("{joins:?}")))
         .bootstrap(cluster.bootstrap())
+        .args(&["--run-id", "backlog"])
         .spawn();
     run.wait_for_windows(1);
     kcat_reads(&cluster, 600);
@@ -99,16 +118,39 @@ groups = ["warehouse", "nobody"]
     let most = if starved { 22.0 } else { 16.5 };
     assert!((13.5..most).contains(&drain), "{drain} s\n{told}");
 
-    // The other one paused until it was far enough behind: 2 s of load, and what a look at it every 10 ms adds.
-    let filled = action(&done, "filled");
-    let paused = seconds(filled, "ended_us") - seconds(filled, "began_us");
-    assert!((1.8..2.6).contains(&paused), "{paused} s\n{told}");
-
-    let group = &done.json["consume"]["readers"];
-    for nothing in ["missing", "duplicated", "reordered", "corrupt", "unread"] {
-        assert_eq!(group[nothing], 0, "{nothing}\n{told}");
+    assert_rebalanced_in_its_pause(&done);
+    for group in ["readers", "others"] {
+        let group = &done.json["consume"][group];
+        for nothing in ["missing", "duplicated", "reordered", "corrupt", "unread"] {
+            assert_eq!(group[nothing], 0, "{nothing}\n{told}");
+        }
     }
     assert!(lags(&done.windows, "consume", "readers")[36] > Some(100_000));
+}
+
+/// The group paused until it was far enough behind, and read nothing meanwhile, though partitions went and came back.
+fn assert_rebalanced_in_its_pause(done: &Done) {
+    let told = format!("{}\n{}", done.stdout, done.stderr);
+    let filled = action(done, "filled");
+    let (began, ended) = (seconds(filled, "began_us"), seconds(filled, "ended_us"));
+    // 20 s of load, and what a look at it every 10 ms adds.
+    assert!((19.8..21.0).contains(&(ended - began)), "{told}");
+    let joined = action(done, "joined");
+    assert_eq!(joined["outcome"], "done", "{told}");
+    // It got partitions and went while the group paused.
+    assert!(
+        began <= seconds(joined, "began_us") && seconds(joined, "ended_us") < ended,
+        "{told}"
+    );
+    // Whole seconds of it: the one it begins in, in which the client heeds it, and the one it ends in are left out.
+    let (first, last) = (began as usize + 2, ended as usize);
+    let read =
+        |second: usize| done.windows[second]["consume"]["others"]["during"]["records"].as_u64();
+    let in_pause: Vec<Option<u64>> = (first..last).map(read).collect();
+    assert!(
+        in_pause.iter().all(|read| *read == Some(0)),
+        "{in_pause:?}\n{told}"
+    );
 }
 
 /// Sound but for the machine, and for the group that is not there.

@@ -74,6 +74,7 @@ pub(super) fn assemble(prepared: &Prepared, ran: &Ran, gathered: &Gatherer) -> (
             .as_ref()
             .and_then(|stopped| stopped_of(stopped, prepared, ran)),
         incomplete: incomplete(ran),
+        missing: ran.missing.clone(),
         broken: file.broken(Some(&ran.collected.sums)),
     };
     let exit = judge::judge(scenario, &mut file, gathered, circumstances);

@@ -130,6 +130,17 @@ impl Lane {
         sum
     }
 
+    /// By bin that is not settled, how many of its acknowledged events the group has not seen.
+    pub fn unseen(&self, group: usize) -> Vec<(u32, u64)> {
+        let bins = self.bins.read().unwrap_or_else(PoisonError::into_inner);
+        let numbered = (bins.first..).zip(&bins.held);
+        let unseen = |(number, bin): (u32, &Option<Arc<Bin>>)| {
+            let tally = bin.as_ref()?.tally(group);
+            Some((number, tally.acknowledged - tally.consumed))
+        };
+        numbered.filter_map(unseen).collect()
+    }
+
     /// How many bins are not settled.
     #[cfg(test)]
     pub fn held(&self) -> usize {

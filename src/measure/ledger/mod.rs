@@ -20,6 +20,7 @@ mod ranges;
 mod tests;
 mod track;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,7 @@ use bin::Tally;
 use lane::{Lane, NEVER};
 use track::{Log, Track, lock};
 
+use crate::clock::NS_PER_S;
 use crate::schedule::BIN_NS;
 
 /// What a ledger keeps account of.
@@ -317,6 +319,22 @@ impl Ledger {
             foreign: of.foreign.load(Relaxed),
             reread: of.reread.load(Relaxed),
         }
+    }
+
+    /// The acknowledged events that the group has not seen, by the second of the load they were due in; of flows whose bins are lengths
+    /// of time alone (`timed`, by flow).
+    pub fn unseen_by_second(&self, group: usize, timed: &[bool]) -> BTreeMap<u64, u64> {
+        let mut seconds = BTreeMap::new();
+        let flows = self.flows.iter().zip(timed).filter(|(_, timed)| **timed);
+        for ((first, count), _) in flows {
+            for lane in &self.lanes[*first..*first + *count as usize] {
+                for (bin, unseen) in lane.unseen(group).into_iter().filter(|(_, n)| *n > 0) {
+                    let second = u64::from(bin) * BIN_NS / NS_PER_S;
+                    *seconds.entry(second).or_default() += unseen;
+                }
+            }
+        }
+        seconds
     }
 
     /// How many acknowledged events of a partition the group has not seen because they are expired, and because it has not come

@@ -492,6 +492,30 @@ fn what_was_cut_off_the_log_is_missing() {
 }
 
 #[test]
+fn what_is_missing_is_known_by_the_second_it_was_due_in() {
+    let ledger = simple(1, 2);
+    let mut producer = ledger.producer(0, 0);
+    let mut members = [0, 1].map(|group| ledger.consumer(group));
+    // Two bins of the first second, one of the third: two events each. Group 0 never sees the second one of any but the first bin.
+    for (nth, bin) in [3, 9, 25].into_iter().enumerate() {
+        producer.open_bin(bin, &arrivals(0, 1, 1, |_| 2));
+        for ordinal in 0..2 {
+            let offset = 2 * nth as i64 + i64::from(ordinal);
+            producer.acknowledged(id(0, bin, ordinal), 0, 0, offset);
+            members[1].consumed(0, 0, offset, id(0, bin, ordinal));
+            if ordinal == 0 || bin == 3 {
+                members[0].consumed(0, 0, offset, id(0, bin, ordinal));
+            }
+        }
+    }
+    producer.flush();
+    assert_eq!(ledger.unseen_by_second(0, &[true]), [(0, 1), (2, 1)].into());
+    assert_eq!(ledger.unseen_by_second(1, &[true]), [].into());
+    // Bins that are no lengths of time say nothing of seconds.
+    assert_eq!(ledger.unseen_by_second(0, &[false]), [].into());
+}
+
+#[test]
 fn records_before_the_start_are_not_ours() {
     let ledger = simple(1, 1);
     ledger.set_start(0, 0, 0, 100);

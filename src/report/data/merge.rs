@@ -46,9 +46,9 @@ impl Merger {
     ///
     /// # Errors
     /// A histogram of it can't be read.
-    pub(super) fn push<H: Times, E: Times>(
+    pub(super) fn push<H: Times, E: Times, S: Times>(
         &mut self,
-        line: &WindowLine<H, E>,
+        line: &WindowLine<H, E, S>,
     ) -> Result<(), CodecError> {
         self.add(line, 1)?;
         self.narrow()
@@ -82,9 +82,9 @@ impl Merger {
     }
 
     /// Adds a window of so many seconds to the one it falls into.
-    fn add<H: Times, E: Times>(
+    fn add<H: Times, E: Times, S: Times>(
         &mut self,
-        line: &WindowLine<H, E>,
+        line: &WindowLine<H, E, S>,
         seconds: u64,
     ) -> Result<(), CodecError> {
         let length_us = LENGTHS_S[self.length] * 1_000_000;
@@ -123,10 +123,10 @@ impl Merger {
 }
 
 /// Adds a later window of `m` seconds to one of `n`.
-fn merge<H: Times, E: Times>(
+fn merge<H: Times, E: Times, S: Times>(
     into: &mut WindowLine,
     n: u64,
-    later: &WindowLine<H, E>,
+    later: &WindowLine<H, E, S>,
     m: u64,
 ) -> Result<(), CodecError> {
     into.warm &= later.warm;
@@ -193,7 +193,7 @@ fn both<T: Clone>(into: &mut Option<T>, later: &Option<T>, merge: impl FnOnce(&m
     }
 }
 
-fn flow<H: Times>(into: &mut FlowLine, later: &FlowLine<H>) -> Result<(), CodecError> {
+fn flow<H: Times, S: Times>(into: &mut FlowLine, later: &FlowLine<H, S>) -> Result<(), CodecError> {
     into.planned += later.planned;
     into.sent += later.sent;
     into.unsent += later.unsent;

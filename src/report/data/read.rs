@@ -21,12 +21,25 @@ const THREADS: u64 = 16;
 /// Read from the disk at a time.
 const BUFFER: usize = 1 << 20;
 
+/// Which histograms of a line are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Those that are shown over time.
+    Shown,
+    /// Service times as well: they are shown over the whole run, and nothing but the windows has them.
+    ShownAndService,
+}
+
 /// At most `most` windows, in order of time, and their length in microseconds. A last line that was cut short (the run was killed
-/// while it was written) is left out, and so are the response times by event.
+/// while it was written) is left out, and so are the response times by event, and service times where they are not `wanted`.
 ///
 /// # Errors
 /// When the file can't be read, or a line of it.
-pub(super) fn merged(path: &Path, most: usize) -> Result<(Vec<WindowLine>, u64), ReadError> {
+pub(super) fn merged(
+    path: &Path,
+    most: usize,
+    wanted: Wanted,
+) -> Result<(Vec<WindowLine>, u64), ReadError> {
     let io = |source| ReadError::Io {
         path: path.to_owned(),
         source,
@@ -42,7 +55,11 @@ pub(super) fn merged(path: &Path, most: usize) -> Result<(Vec<WindowLine>, u64),
     let read = |i: u64| {
         let mut merger = Merger::up_to(last_us, most);
         let (from, to) = stretch(i);
-        add(path, from, to, &mut merger).map(|()| merger)
+        let take = match wanted {
+            Wanted::Shown => shown,
+            Wanted::ShownAndService => shown_and_service,
+        };
+        add(path, from, to, take, &mut merger).map(|()| merger)
     };
     let parts: Vec<Result<Merger, Fault>> = std::thread::scope(|scope| {
         let read = &read;
@@ -98,8 +115,26 @@ fn lines_before(path: &Path, end: u64) -> io::Result<usize> {
     Ok(lines)
 }
 
-/// Adds the lines that begin in `from..to`.
-fn add(path: &Path, from: u64, to: u64, into: &mut Merger) -> Result<(), Fault> {
+/// Adds a line without what nothing of a report shows over time: half of all histograms.
+fn shown(line: &[u8], into: &mut Merger) -> Result<(), serde_json::Error> {
+    let line: WindowLine<Encoded<'_>, Unread, Unread> = serde_json::from_slice(line)?;
+    into.push(&line).map_err(serde_json::Error::custom)
+}
+
+/// The same with service times.
+fn shown_and_service(line: &[u8], into: &mut Merger) -> Result<(), serde_json::Error> {
+    let line: WindowLine<Encoded<'_>, Unread> = serde_json::from_slice(line)?;
+    into.push(&line).map_err(serde_json::Error::custom)
+}
+
+/// Adds the lines that begin in `from..to`, each as `take` does.
+fn add(
+    path: &Path,
+    from: u64,
+    to: u64,
+    take: fn(&[u8], &mut Merger) -> Result<(), serde_json::Error>,
+    into: &mut Merger,
+) -> Result<(), Fault> {
     let mut file = File::open(path).map_err(Fault::Io)?;
     let mut begins = from;
     if from > 0 {
@@ -117,11 +152,7 @@ fn add(path: &Path, from: u64, to: u64, into: &mut Merger) -> Result<(), Fault> 
         if text.last() != Some(&b'\n') {
             break;
         }
-        let fault = |error| Fault::Line(begins, error);
-        // What nothing of a report shows is not read: a quarter of all histograms.
-        let line: WindowLine<Encoded<'_>, Unread> = serde_json::from_slice(&text).map_err(fault)?;
-        into.push(&line)
-            .map_err(|error| fault(serde_json::Error::custom(error)))?;
+        take(&text, into).map_err(|error| Fault::Line(begins, error))?;
         begins += length as u64;
     }
     Ok(())
@@ -188,7 +219,7 @@ mod tests {
         for cut in 0..=length {
             let mut parts = [(0, cut), (cut, length)].map(|(from, to)| {
                 let mut part = Merger::new(900);
-                assert!(add(&path, from, to, &mut part).is_ok());
+                assert!(add(&path, from, to, shown, &mut part).is_ok());
                 part.finish().0
             });
             let both = parts[0].len() + parts[1].len();
@@ -228,7 +259,7 @@ mod tests {
     fn a_bad_line_is_named_by_its_number() {
         let bad = lines(7) + "{\"at_us\":7000000}\n" + &lines(3);
         let (_dir, path) = written(&bad);
-        let error = merged(&path, 900).expect_err("a field is missing");
+        let error = merged(&path, 900, Wanted::Shown).expect_err("a field is missing");
         assert!(error.to_string().contains("line 8"), "{error}");
         let histogram = lines(1).replace(
             "\"flows\":{}",
@@ -237,7 +268,13 @@ mod tests {
              \"response\":null,\"service\":\"AAAA\",\"send_delay\":null}}",
         );
         let (_dir, path) = written(&(lines(2) + &histogram));
-        let error = merged(&path, 900).expect_err("no histogram").to_string();
+        assert!(
+            merged(&path, 900, Wanted::Shown).is_ok(),
+            "it is not looked at"
+        );
+        let error = merged(&path, 900, Wanted::ShownAndService)
+            .expect_err("no histogram")
+            .to_string();
         assert!(
             error.contains("line 3") && error.contains("HdrHistogram"),
             "{error}"

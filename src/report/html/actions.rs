@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::measure::action::ActionResult;
 use crate::report::actions::{
-    ActionWords, HEADINGS, LEGEND, above_words, deed, notes, slo_name, watched,
+    ActionWords, HEADINGS, LEGEND, above_words, around, deed, notes, slo_name, watched,
 };
 
 use super::Shown;
@@ -61,6 +61,7 @@ fn details(run: &Shown<'_>, action: &ActionResult) -> Markup {
             @for note in notes(action) { p { (name(&note)) } }
             @if let Some(file) = &action.output { p.dim { "What it wrote: " (name(file)) } }
             ul {
+                @for words in around(action) { li { (name(&words)) } }
                 @for slo in slos {
                     li { (name(&slo_name(slo))) ": " @if slo.seconds == 0 { "never missed" } @else { "missed for " (above_words(slo)) } }
                 }

@@ -131,7 +131,7 @@ pub(in crate::report) fn style(runs: usize) -> String {
     for index in 0..runs {
         let (light, dark) = plot::Ink::Data(index).values();
         css.push_str(&format!(
-            ".run-{index}{{border-color:#{light:06x}}}\n@media (prefers-color-scheme: dark){{.run-{index}{{border-color:#{dark:06x}}}}}\n"
+            ".run-{index}{{border-color:#{light:06x}}}\n@media screen and (prefers-color-scheme: dark){{.run-{index}{{border-color:#{dark:06x}}}}}\n"
         ));
     }
     css

@@ -237,7 +237,7 @@ impl<'a, B: DrawingBackend> Frame<'a, B> {
             let x = self.x(shade.from);
             self.canvas
                 .line(vec![(x, self.top), (x, self.bottom)], Ink::Dim, 2)?;
-            let label = short(&shade.label, 24);
+            let label = short(&shade.label, 32);
             let end = x + (self.canvas.width(&label)? + 10) * SCALE;
             if x >= free && end <= self.right {
                 self.canvas.label(

@@ -247,9 +247,10 @@ pub(in crate::report) fn time_axis(layers: &[Layer], limits: &[Limit]) -> Y {
             .filter(|layer| layer.stroke != Stroke::Top)
             .flat_map(|layer| &layer.points)
     };
+    // Above a limit there is room for the words of marks.
     let highest = limits
         .iter()
-        .map(|limit| limit.at)
+        .map(|limit| limit.at * 2.0)
         .fold(top(points()), f64::max);
     let lowest = limits
         .iter()

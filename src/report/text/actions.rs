@@ -7,6 +7,9 @@ use super::super::table::{Align, Cell, Table, Tone, cut, wrap};
 use super::super::term::Paint;
 use super::{NAME, ROWS};
 
+/// A screen that has room for every column, in columns.
+const WIDE: usize = 92;
+
 /// What each action cost, and what there is to tell of it.
 pub(super) fn actions(run: &RunFile, paint: Paint) -> Vec<String> {
     if run.actions.is_empty() {
@@ -32,6 +35,11 @@ pub(super) fn actions(run: &RunFile, paint: Paint) -> Vec<String> {
         let tone = if words.is_bad { Tone::Bad } else { Tone::Plain };
         // Of what is above a limit the events are told in the page.
         let above = words.above.split(',').next().unwrap_or_default().to_owned();
+        // And how far a group was behind in time, where the screen is narrow.
+        let lag = match paint.width() < WIDE {
+            true => words.lag.split(" (").next().unwrap_or_default().to_owned(),
+            false => words.lag,
+        };
         table.row(vec![
             cut(&words.name, NAME).into(),
             words.began.into(),
@@ -39,7 +47,7 @@ pub(super) fn actions(run: &RunFile, paint: Paint) -> Vec<String> {
             Cell::toned(words.outcome, tone),
             words.response.into(),
             above.into(),
-            words.lag.into(),
+            lag.into(),
             words.recovery.into(),
             words.drain.into(),
         ]);

@@ -1,8 +1,8 @@
-//! What the consumer groups saw.
+//! What the consumer groups saw, and how far those of the user's were behind.
 
 use std::collections::BTreeSet;
 
-use crate::measure::line::GroupLine;
+use crate::measure::line::{GroupLine, WatchedLine};
 
 use super::super::series::{Point, each};
 use super::super::{Figure, Layer, Stroke, Unit};
@@ -31,11 +31,31 @@ fn lines(runs: &[Run<'_>], of: impl Fn(&GroupLine) -> Option<f64>) -> Vec<Layer>
     layers
 }
 
+/// A thin line for each group of the user's that was watched. In a run that is alone they go on where the colours of its groups end.
+fn watched(runs: &[Run<'_>], of: impl Fn(&WatchedLine) -> u64) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for run in runs {
+        let windows = &run.data.windows;
+        let ours: BTreeSet<&String> = windows.iter().flat_map(|w| w.consume.keys()).collect();
+        let names: BTreeSet<&String> = windows.iter().flat_map(|w| w.watched.keys()).collect();
+        for (i, name) in names.into_iter().enumerate() {
+            let points: Vec<Point> = each(run.data, |window| {
+                window.watched.get(name).map(|group| of(group) as f64)
+            });
+            let label = run.label(&format!("{name} (yours)"));
+            let ink = run.ink(ours.len() + i);
+            layers.push(layer(label, ink, Stroke::Thin, points));
+        }
+    }
+    layers
+}
+
 /// Records between the end of the log and the group's position.
 pub(super) fn lag(runs: &[Run<'_>]) -> Option<Figure> {
-    let layers = lines(runs, |group| {
+    let mut layers = lines(runs, |group| {
         group.lag_records.map(|records| records as f64)
     });
+    layers.extend(watched(runs, |group| group.lag_records));
     if layers.is_empty() {
         return None;
     }
@@ -49,7 +69,8 @@ pub(super) fn lag(runs: &[Run<'_>]) -> Option<Figure> {
 
 /// The same in time, where any group was ever behind.
 pub(super) fn lag_time(runs: &[Run<'_>]) -> Option<Figure> {
-    let layers = lines(runs, |group| group.lag_us.map(|us| us as f64));
+    let mut layers = lines(runs, |group| group.lag_us.map(|us| us as f64));
+    layers.extend(watched(runs, |group| group.lag_us));
     let behind = |layer: &Layer| {
         layer
             .points

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::measure::histogram::WindowHistogram;
-use crate::measure::line::{FlowDuring, FlowLine, WindowLine};
+use crate::measure::line::{FlowDuring, FlowLine, GroupLine, WatchedLine, WindowLine};
 
 /// A second in which 100 events came due: `acknowledged` of them within it, each after `us`.
 fn second(at_s: u64, acknowledged: u64, us: u64) -> WindowLine {
@@ -54,6 +54,37 @@ fn figure(runs: &[RunData], id: &str) -> Figure {
 fn points<'a>(figure: &'a Figure, label: &str) -> &'a [Point] {
     let layer = figure.layers.iter().find(|layer| layer.label == label);
     &layer.unwrap_or_else(|| panic!("no {label}")).points
+}
+
+#[test]
+fn groups_of_the_users_are_on_the_plots_of_lag() {
+    let behind = |at_s: u64| {
+        let mut line = second(at_s, 100, 5_000);
+        let ours = GroupLine {
+            lag_records: Some(7),
+            lag_us: Some(70),
+            ..GroupLine::default()
+        };
+        line.consume.insert("readers".to_owned(), ours);
+        // In the second second the cluster told nothing.
+        if at_s != 1 {
+            let theirs = WatchedLine {
+                lag_records: 100 * (at_s + 1),
+                lag_us: 1_000,
+            };
+            line.watched.insert("warehouse".to_owned(), theirs);
+        }
+        line
+    };
+    let runs = [data((0..3).map(behind).collect())];
+    let lag = figure(&runs, "lag");
+    assert_eq!(
+        points(&lag, "warehouse (yours)"),
+        [(0.5, Some(100.0)), (1.5, None), (2.5, Some(300.0))]
+    );
+    assert_ne!(lag.layers[0].ink, lag.layers[1].ink);
+    let time = figure(&runs, "lag-time");
+    assert_eq!(points(&time, "warehouse (yours)")[0], (0.5, Some(1_000.0)));
 }
 
 #[test]
