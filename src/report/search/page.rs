@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::capacity::search::file::SearchFile;
-use crate::capacity::search::{Outcome, Purpose, Step};
+use crate::capacity::search::{Bound, Outcome, Purpose, Step};
 use crate::measure::folder::write_by_rename;
 use crate::measure::units;
 use crate::report::html::number::name;
@@ -148,13 +148,34 @@ fn demand(file: &SearchFile) -> Markup {
     }
 }
 
+/// What may be beyond a limit.
+fn allowed(limit: &Bound) -> String {
+    let beyond = match limit.per_second {
+        false if limit.allowed > 0.0 => {
+            format!("at most {} beyond it", units::share(limit.allowed))
+        }
+        true if limit.allowed > 0.0 => format!("at most {} a second", units::short(limit.allowed)),
+        _ => "none beyond it".to_owned(),
+    };
+    match limit.every {
+        None => beyond,
+        Some(every) if every.allowed > 0.0 => {
+            format!(
+                "{beyond}, but for {} of the windows",
+                units::share(every.allowed)
+            )
+        }
+        Some(_) => format!("{beyond} in any window"),
+    }
+}
+
 fn set_up(file: &SearchFile) -> Markup {
     html! {
         section {
             h2 { "What was searched" }
             @if let Some(settings) = &file.settings {
                 ul {
-                    @for limit in &settings.limits { li { (plot::shown(&limit.name)) ": at most " (units::share(limit.allowed)) " beyond its limit" } }
+                    @for limit in &settings.limits { li { (plot::shown(&limit.name)) ": " (allowed(limit)) } }
                     li { "no backlog and no lag that grows" }
                 }
                 p.dim {
