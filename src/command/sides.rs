@@ -17,9 +17,7 @@ use self::before::Before;
 use super::exit::INVALID;
 use super::run::{Destination, Interrupts, Order, Performed, load, perform};
 use crate::capacity::effect::Question;
-use crate::capacity::paired::{
-    FORMAT, PairedFile, Phase, SideResult, Value, Visit, WarmSums,
-};
+use crate::capacity::paired::{FORMAT, PairedFile, Phase, SideResult, Value, Visit, WarmSums};
 use crate::capacity::verdict::{Kind, Weight};
 use crate::cli::{OutputArgs, PairedArgs};
 use crate::clock::wall_now;

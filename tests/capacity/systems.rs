@@ -292,9 +292,9 @@ impl Halting {
 
 impl System for Halting {
     fn turn(&mut self, per_s: f64) -> Turn {
+        let halts = self.turns % 200 < 10;
         self.turns += 1;
         let turn = self.queue.turn(per_s);
-        let halts = self.turns % 200 < 10;
         Turn {
             late: if halts { turn.due } else { turn.late },
             ..turn
