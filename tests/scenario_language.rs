@@ -564,3 +564,51 @@ fn a_trace_that_does_not_fit_its_words_is_an_error() {
         "{errors}"
     );
 }
+
+/// E-mails of campaigns, each with a life of its own.
+const CAMPAIGN: &str = r#"
+[time]
+span = "1h"
+[pool.account]
+count = 100
+flash = { id = 2, share = 0.5, at = "+10m", for = "10m" }
+[pool.list]
+count = 1_000
+of    = "account"
+[topic.mail]
+partitions = 3
+[event.sent]
+topic = "mail"
+key   = "account"
+value = { bytes = "300B" }
+[journey.mail]
+start = "send"
+[journey.mail.state.send]
+emits = "sent"
+[flow.campaigns]
+journey  = "mail"
+mean     = "10/s"
+arrivals = { batch = { size = "3k", within = "5m", keeps = "list" } }
+"#;
+
+#[test]
+fn a_flash_that_a_batch_of_journeys_cannot_show_is_a_warning() {
+    let with = |sets: &[&str]| -> Vec<String> {
+        let overrides = Overrides {
+            set: sets.iter().map(|&set| set.to_owned()).collect(),
+            ..Overrides::default()
+        };
+        let warnings = loaded(CAMPAIGN, &overrides).warnings;
+        warnings.into_iter().map(|w| w.message).collect()
+    };
+    // Who keeps a list keeps its account.
+    assert_eq!(
+        with(&[]),
+        ["the flash of [pool.account] passes by flow `campaigns`"]
+    );
+    let kept_in_the_journey = [
+        "flow.campaigns.arrivals={ batch = { size = \"3k\", within = \"5m\" } }",
+        "journey.mail.keeps=list",
+    ];
+    assert_eq!(with(&kept_in_the_journey), [""; 0]);
+}

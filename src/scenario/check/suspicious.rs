@@ -45,6 +45,7 @@ pub(super) fn all(findings: &mut Findings<'_>, tables: &Tables, checked: &Checke
         };
         unused(findings, tables, &sound);
         unfelt(findings, tables, &sound);
+        unheard(findings, tables, &sound);
         unreached(findings, tables, &sound);
         idle_words(findings, tables, &sound);
         scattered(findings, tables, &sound);
@@ -83,6 +84,47 @@ fn unfelt(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
                 format!("no event has a {} in its key or text", pool.name);
         }
     }
+}
+
+/// Flashes that pass by a flow: a batch draws its ids once, when it begins, and the steps of its journeys do not know when that was.
+fn unheard(findings: &mut Findings<'_>, tables: &Tables, sound: &Sound<'_>) {
+    for (index, (pool, table)) in sound.pools.iter().zip(&tables.pools).enumerate() {
+        let wire = table.read.as_ref().and_then(|r| r.value.flash.as_ref());
+        let (Some(wire), Some(_)) = (wire, pool.flash) else {
+            continue;
+        };
+        for flow in &sound.flows {
+            let names = |event: &usize| blanks::names(sound.events[*event], index, pool);
+            let passed_by = kept_by_batches(flow)
+                .iter()
+                .find(|kept| root(sound.pools, **kept) == root(sound.pools, index))
+                .filter(|_| flow.mix.iter().any(|(event, _)| names(event)));
+            let Some(kept) = passed_by else { continue };
+            let message = format!("the flash of {} passes by flow `{}`", table.what, flow.name);
+            let problem = findings.warn(wire.id.span(), message);
+            problem.label = "none of its events shows it".into();
+            problem.help = Some(format!(
+                "its batches keep `{}`, drawn when they begin, and a journey does not know when its batch began; \
+                 keep it in the journey instead, or take `journey` from the flow",
+                sound.pools[*kept].name
+            ));
+        }
+    }
+}
+
+/// The pools that a flow of journeys in batches draws once a batch.
+fn kept_by_batches(flow: &Flow) -> &[usize] {
+    match (&flow.journey, &flow.arrivals) {
+        (Some(_), Arrivals::Batch(batch)) => &batch.keeps,
+        _ => &[],
+    }
+}
+
+/// The pool that an id of this one belongs to in the end: whoever keeps a pool keeps all up to there.
+fn root(pools: &[Pool], pool: usize) -> usize {
+    std::iter::successors(Some(pool), |at| pools[*at].of)
+        .last()
+        .unwrap_or(pool)
 }
 
 /// Journeys that no flow begins, and states that no journey comes to.
