@@ -78,17 +78,23 @@ fn what(file: &SearchFile) -> Markup {
 }
 
 fn steps(file: &SearchFile) -> Markup {
+    let throttled = is_throttled(file);
     html! {
         @if !file.steps.is_empty() { section {
             h2 { "Steps" }
             div.scroll { table {
                 thead { tr {
-                    th { "" } th { "for" } th.n { "rate" } th.n { "offered" } th.n { "acknowledged" } th.n { "from" } th.n { "held" } th.n { "response" } th.n { "throttled" } th { "why" }
+                    th { "" } th { "for" } th.n { "rate" } th.n { "offered" } th.n { "acknowledged" } th.n { "from" } th.n { "held" } th.n { "response" } @if throttled { th.n { "throttled" } } th { "what gave, or came closest" }
                 } }
                 tbody { @for step in &file.steps { (row(file, step)) } }
             } }
         } }
     }
+}
+
+/// Whether the cluster ever asked the client to wait.
+fn is_throttled(file: &SearchFile) -> bool {
+    file.readings.iter().any(|reading| reading.throttled_us > 0)
 }
 
 fn row(file: &SearchFile, step: &Step) -> Markup {
@@ -115,8 +121,10 @@ fn row(file: &SearchFile, step: &Step) -> Markup {
             Some(None) if file.limit.is_some() => { "no answer" },
             _ => {},
         } }
-        td.n { @if let Some(us) = reading.map(|r| r.throttled_us).filter(|us| *us > 0) { (units::time_us(us)) } }
-        td.line { (plot::shown(&step.reason)) @if !step.clear { ", not clearly" } }
+        @if is_throttled(file) {
+            td.n { @if let Some(us) = reading.map(|r| r.throttled_us).filter(|us| *us > 0) { (units::time_us(us)) } }
+        }
+        td.dim[step.outcome == Outcome::Pass] { (plot::shown(&step.reason)) @if !step.clear { ", not clearly" } }
     } }
 }
 
