@@ -136,7 +136,7 @@ pub struct DestinationArgs {
     #[arg(long, value_name = "RATE", value_parser = rate, help_heading = "Safety")]
     pub max_rate: Option<Rate>,
 
-    /// Leave the threads that send to the ordinary scheduler, where they could be scheduled in real time
+    /// Leave the threads that send and read to the ordinary scheduler, where they could be scheduled in real time
     #[arg(long, help_heading = "Safety")]
     pub no_realtime: bool,
 }

@@ -16,7 +16,7 @@ use super::control::Control;
 use super::ladder::Ladder;
 use super::producer::{ProducerLoop, ProducerNews, ProducerParts, ProducerReport};
 use super::source::Source;
-use super::threads;
+use super::threads::{self, Rank};
 use super::watch::Watch;
 use super::watched::WatchedGroups;
 use crate::clock::{Clock, Monotonic, NS_PER_S, wall_now};
@@ -61,7 +61,7 @@ pub struct Job {
     pub environment: Vec<(String, String)>,
     /// Judges the generator.
     pub judge: Judge,
-    /// Whether the threads that send may go before those of other programs.
+    /// Whether the threads that send and read may go before those of other programs.
     pub realtime: bool,
     /// Sees each second as it completes.
     pub watcher: Option<Watcher>,
@@ -99,7 +99,7 @@ pub struct Ran {
     pub watched: BTreeMap<String, WatchedResult>,
     /// Parts of the run that are missing, a clause each.
     pub incomplete: Vec<String>,
-    /// Whether the threads that send were scheduled in real time.
+    /// Whether the threads that send and read were scheduled in real time.
     pub realtime: bool,
 }
 
@@ -329,8 +329,8 @@ impl Stage {
                 number += 1;
                 let member = ConsumerLoop::new(Monotonic, job.control.clone(), parts);
                 let name = format!("hw-c-{group}-{}", number - 1);
-                self.members
-                    .push(threads::spawn(name, move || member.run())?);
+                let thread = self.start_thread(Rank::Reads, name, move || member.run())?;
+                self.members.push(thread);
             }
         }
         Ok(())
@@ -377,14 +377,23 @@ impl Stage {
                     let producer = ProducerLoop::new(Monotonic, control, start, parts);
                     Some(producer.run(run_ns, settle_ns))
                 };
-                let name = producer_thread(flow, index);
-                self.producers.push(match self.realtime {
-                    true => threads::spawn_in_real_time(name, work)?,
-                    false => threads::spawn(name, work)?,
-                });
+                let thread = self.start_thread(Rank::Sends, producer_thread(flow, index), work)?;
+                self.producers.push(thread);
             }
         }
         Ok(())
+    }
+
+    fn start_thread<T: Send + 'static>(
+        &self,
+        rank: Rank,
+        name: String,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        match self.realtime {
+            true => threads::spawn_in_real_time(rank, name, work),
+            false => threads::spawn(name, work),
+        }
     }
 
     /// Waits for the threads of a run that does not take place.

@@ -14,25 +14,36 @@ pub(super) fn spawn<T: Send + 'static>(
     })
 }
 
-/// Starts a thread that is scheduled in real time (`SCHED_RR`, the lowest priority of its kind) if the system allows it: it does for root,
-/// with `CAP_SYS_NICE`, and within an `rtprio` limit. Threads that it starts are scheduled as usual.
+/// Who goes first among the threads in real time: what is due is sent before what came is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rank {
+    Reads = 1,
+    Sends = 2,
+}
+
+/// Starts a thread that is scheduled in real time (`SCHED_RR`, the lowest priorities of its kind) if the system allows it: it does for
+/// root, with `CAP_SYS_NICE`, and within an `rtprio` limit. Threads that it starts are scheduled as usual.
 ///
-/// An ordinary thread that wakes on a busy machine waits for the running one's slice to end, some milliseconds: the send delay would
-/// show this machine, not the cluster. The client's own threads are no part of this: librdkafka's spin while they wait for a connection
+/// An ordinary thread that wakes on a busy machine waits for the running one's slice to end, some milliseconds: the send delay, and
+/// the time until an event is read, would show this machine, not the cluster. The client's own threads are no part of this: librdkafka's spin while they wait for a connection
 /// to take more, and would keep an embedded cluster from ever taking it.
 pub(super) fn spawn_in_real_time<T: Send + 'static>(
+    rank: Rank,
     name: String,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    spawn(name, || {
-        schedule(libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, 1);
+    spawn(name, move || {
+        schedule(
+            libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
+            rank as libc::c_int,
+        );
         work()
     })
 }
 
 /// Whether the system allows threads in real time.
 pub(super) fn may_be_in_real_time() -> bool {
-    let allowed = schedule(libc::SCHED_RR, 1);
+    let allowed = schedule(libc::SCHED_RR, Rank::Sends as libc::c_int);
     if allowed {
         schedule(libc::SCHED_OTHER, 0);
     }
@@ -66,7 +77,7 @@ mod tests {
     fn only_threads_started_in_real_time_are_so() {
         let before = policy();
         let allowed = may_be_in_real_time();
-        let both = spawn_in_real_time("test".to_owned(), || {
+        let both = spawn_in_real_time(Rank::Sends, "test".to_owned(), || {
             let child = spawn("child".to_owned(), policy).unwrap().join().unwrap();
             (policy() & !libc::SCHED_RESET_ON_FORK, child)
         });

@@ -325,7 +325,7 @@ pub struct Generator {
     /// What its machine can generate, as `highwater calibrate` found; left out where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Cited>,
-    /// Whether the threads that send were scheduled in real time.
+    /// Whether the threads that send and read were scheduled in real time.
     #[serde(default)]
     pub realtime: bool,
 }

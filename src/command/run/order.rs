@@ -44,7 +44,7 @@ pub(in crate::command) struct Destination {
     pub(in crate::command) yes: bool,
     /// Refuse to offer more.
     pub(in crate::command) max_rate: Option<Rate>,
-    /// The threads that send may be scheduled in real time.
+    /// The threads that send and read may be scheduled in real time.
     pub(in crate::command) realtime: bool,
 }
 
