@@ -10,7 +10,8 @@
 //! - waiting for a core, and time that the hypervisor took, are noise: the run counts, and it is said how many were disturbed;
 //! - so is sending late, unless a machine that left us alone made it at least half of the response's p99: then the generator
 //!   decides the figure, and the run does not count;
-//! - a thread of ours that was full, or a container's quota: the generator was the limit, and the run does not count;
+//! - a thread of ours that was full, or a container's quota: the generator was the limit, and the run does not count. Whoever is
+//!   throttled by the cluster is not the limit, though: librdkafka's threads spin while a broker has told them to wait;
 //! - in the unthrottled phase a full client is what is wanted: its throughput is that of client and cluster together, and that is said.
 
 mod file;
@@ -35,6 +36,8 @@ pub struct WarmSums {
     pub acknowledged: u64,
     /// Processor time the generator used in them, in seconds.
     pub cpu_s: f64,
+    /// In how many of them a broker asked the client to wait.
+    pub throttled: u32,
 }
 
 impl WarmSums {
@@ -47,6 +50,7 @@ impl WarmSums {
         let flows = line.flows.values();
         self.acknowledged += flows.map(|flow| flow.during.acknowledged).sum::<u64>();
         self.cpu_s += line.generator.as_ref().map_or(0.0, |g| g.cpu_cores);
+        self.throttled += u32::from(is_throttled(line));
     }
 
     fn throughput(&self) -> Option<f64> {
@@ -157,8 +161,15 @@ pub enum Standing {
     Interrupted,
 }
 
-/// Whether a run counts; see the head of this file.
-pub fn standing(run: &RunFile, phase: Phase) -> Standing {
+/// Whether a broker asked the client to wait in this second: a quota.
+pub fn is_throttled(line: &WindowLine) -> bool {
+    let clients = line.client.iter();
+    let mut brokers = clients.flat_map(|client| client.brokers.values());
+    brokers.any(|broker| broker.throttle_max_us > 0)
+}
+
+/// Whether a run counts; see the head of this file. `throttled`: the cluster asked its client to wait.
+pub fn standing(run: &RunFile, phase: Phase, throttled: bool) -> Standing {
     for reason in &run.reasons {
         let Some(kind) = Kind::from_name(&reason.kind) else {
             continue;
@@ -186,7 +197,7 @@ pub fn standing(run: &RunFile, phase: Phase) -> Standing {
     let has_cluster = run.target.kind == "kafka";
     if phase == Phase::Steady
         && has_cluster
-        && (was(Limit::Core) || was(Limit::Throttled) || is_late)
+        && (was(Limit::Core) && !throttled || was(Limit::Throttled) || is_late && !throttled)
     {
         let reasons = run
             .reasons
@@ -248,10 +259,12 @@ mod tests {
     #[test]
     fn what_comes_from_outside_is_noise_and_a_full_generator_is_not() {
         use Limit::{Core, RunQueue, SendDelay, Steal, Throttled};
-        let of = |limits: &[Limit]| standing(&said(Kind::Generator, limits), Phase::Steady);
+        let of = |limits: &[Limit]| standing(&said(Kind::Generator, limits), Phase::Steady, false);
         assert_eq!(of(&[Steal]), Standing::Counts);
         assert_eq!(of(&[RunQueue, SendDelay]), Standing::Counts);
         assert_eq!(of(&[SendDelay]), Standing::Counts, "little of the response");
+        let waited = standing(&said(Kind::Generator, &[Core]), Phase::Steady, true);
+        assert_eq!(waited, Standing::Counts, "a client that waits spins");
         for limits in [&[Core][..], &[Throttled], &[Core, Steal]] {
             assert!(matches!(of(limits), Standing::Unusable(_)), "{limits:?}");
         }
@@ -260,27 +273,31 @@ mod tests {
             flow.send_delay = flow.response.clone();
         }
         assert!(matches!(
-            standing(&late, Phase::Steady),
+            standing(&late, Phase::Steady, false),
             Standing::Unusable(_)
         ));
         late.generator.limits.push(RunQueue);
-        assert_eq!(standing(&late, Phase::Steady), Standing::Counts, "noise");
-        let unthrottled = standing(&said(Kind::Generator, &[Core]), Phase::Unthrottled);
+        assert_eq!(
+            standing(&late, Phase::Steady, false),
+            Standing::Counts,
+            "noise"
+        );
+        let unthrottled = standing(&said(Kind::Generator, &[Core]), Phase::Unthrottled, false);
         assert_eq!(unthrottled, Standing::Counts);
     }
 
     #[test]
     fn a_loss_or_an_unusable_cluster_ends_it() {
         for kind in [Kind::Missing, Kind::Corrupt, Kind::ClusterUnusable] {
-            let standing = standing(&said(kind, &[]), Phase::Steady);
+            let standing = standing(&said(kind, &[]), Phase::Steady, false);
             assert!(matches!(standing, Standing::Ends(_)), "{kind:?}");
         }
         assert_eq!(
-            standing(&said(Kind::Interrupted, &[]), Phase::Steady),
+            standing(&said(Kind::Interrupted, &[]), Phase::Steady, false),
             Standing::Interrupted
         );
         assert_eq!(
-            standing(&said(Kind::Slo, &[]), Phase::Steady),
+            standing(&said(Kind::Slo, &[]), Phase::Steady, false),
             Standing::Counts
         );
     }
@@ -292,6 +309,7 @@ mod tests {
             seconds: 10.0,
             acknowledged: 50_000,
             cpu_s: 0.5,
+            ..WarmSums::default()
         };
         let visit = Visit {
             steady: (&run, WarmSums::default()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Bound, Settled, Tally, Windowed};
+use crate::capacity::paired::is_throttled;
 use crate::capacity::slo::{Figure, Question, Row, duration, questions, subject_name};
 use crate::measure::health::{CORE_LIMIT, RUN_QUEUE_LIMIT, STEAL_LIMIT};
 use crate::measure::histogram::WindowHistogram;
@@ -104,7 +105,7 @@ impl Limits {
         Settled {
             action,
             tallies: self.watched.iter().map(tally).collect(),
-            throttled: throttled(line),
+            throttled: is_throttled(line),
             complaint: self.complaint(line),
         }
     }
@@ -147,14 +148,6 @@ fn busy(used: &GeneratorSecond) -> Option<String> {
         return Some("the container's cpu quota stopped us".to_owned());
     }
     (used.steal > STEAL_LIMIT).then(|| "the hypervisor took a part of this machine".to_owned())
-}
-
-/// Whether a broker asked the client to wait.
-fn throttled(line: &WindowLine) -> bool {
-    let client = line.client.iter();
-    client
-        .flat_map(|client| client.brokers.values())
-        .any(|broker| broker.throttle_max_us > 0)
 }
 
 fn is_watched(question: &Question) -> bool {

@@ -26,7 +26,9 @@ impl Sides<'_> {
         if phase == Phase::Steady {
             self.same_load(&run.file)?;
         }
-        let standing = standing(&run.file, phase);
+        let sums = warm_sums(&run);
+        let throttled = sums.as_ref().is_ok_and(|sums| sums.throttled > 0);
+        let standing = standing(&run.file, phase, throttled);
         let folder = run.folder.strip_prefix(&self.folder).unwrap_or(&run.folder);
         let limits = run.file.generator.limits.clone();
         self.file.runs.push(RunRef {
@@ -66,8 +68,7 @@ impl Sides<'_> {
                     .limits
                     .contains(&crate::measure::health::Limit::Core);
                 self.full_clients += usize::from(full && phase == Phase::Unthrottled);
-                let sums = warm_sums(&run)?;
-                Ok((run, sums))
+                Ok((run, sums?))
             }
             Standing::Unusable(why) => Err(Turned::Unusable(format!(
                 "{}: {why}",
