@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::measure::account::{Account, Broken};
+use crate::measure::account::{Account, Broken, GroupAccount};
 use crate::measure::run::{self, FlowResult, GroupResult, RunFile, SloResult, SloWindowsResult};
 use crate::measure::summary::Summary;
 use crate::scenario::{Limit, Metric, Scenario, Subject};
@@ -67,14 +67,7 @@ fn evidence(
             .get(&consume.name)
             .map(GroupResult::account)
             .unwrap_or_default();
-        Group {
-            name: consume.name.clone(),
-            missing: found.missing,
-            corrupt: found.corrupt,
-            reordered: found.reordered,
-            unread: found.unread,
-            expired: found.expired,
-        }
+        group(&consume.name, &found)
     });
     Evidence {
         unusable: circumstances.unusable,
@@ -178,21 +171,69 @@ impl Findings<'_> {
     /// What the totals of a group say; `None` where they say nothing. Losses are of the whole run: an acknowledged record
     /// is a promise in the warm-up too.
     fn of_group(&self, question: &Question, group: &GroupResult) -> Option<Figure> {
-        let of_consumed = |count| Some(ratio(question, (count, group.consumed)));
         match question.metric {
             Metric::EndToEnd if self.is_all(question) => {
                 Some(quantile(question, &group.end_to_end))
             }
             Metric::EndToEnd => Some(self.gathered.whole(question, group.end_to_end.beyond)),
-            Metric::Missing => Some(ratio(question, (group.missing, group.acknowledged))),
-            Metric::Corrupt => Some(ratio(
-                question,
-                (group.corrupt, group.consumed + group.corrupt),
-            )),
-            Metric::Duplicated => of_consumed(group.duplicated),
-            Metric::Reordered => of_consumed(group.reordered),
-            _ => None,
+            _ => found(question, &group.account()),
         }
+    }
+}
+
+/// What a group found of its records, over all of them; `None` for metrics of another kind.
+fn found(question: &Question, group: &GroupAccount) -> Option<Figure> {
+    let of_consumed = |count| Some(ratio(question, (count, group.consumed)));
+    match question.metric {
+        Metric::Missing => Some(ratio(question, (group.missing, group.acknowledged))),
+        Metric::Corrupt => Some(ratio(
+            question,
+            (group.corrupt, group.consumed + group.corrupt),
+        )),
+        Metric::Duplicated => of_consumed(group.duplicated),
+        Metric::Reordered => of_consumed(group.reordered),
+        _ => None,
+    }
+}
+
+/// Losses among what the scenario's groups found, by index, a sentence each: limits on missing, corrupt and reordered records that were
+/// missed, and such records where no limit is stated.
+pub fn losses(scenario: &Scenario, groups: &[GroupAccount]) -> Vec<String> {
+    struct Found<'a>(&'a [GroupAccount]);
+    impl Answers for Found<'_> {
+        fn whole(&self, question: &Question) -> Figure {
+            let Some(Subject::Consume(group)) = question.subject else {
+                return Figure::Nothing;
+            };
+            let group = self.0.get(group);
+            group
+                .and_then(|group| found(question, group))
+                .unwrap_or(Figure::Nothing)
+        }
+
+        fn windows(&self, _: &Question) -> Vec<Figure> {
+            Vec::new()
+        }
+    }
+    let rows = slo::judge(scenario, &Found(groups));
+    let groups: Vec<Group> = scenario
+        .consumers
+        .iter()
+        .zip(groups)
+        .map(|(consume, account)| group(&consume.name, account))
+        .collect();
+    let losses = verdict::losses(&rows, &groups);
+    losses.into_iter().map(|reason| reason.text).collect()
+}
+
+fn group(name: &str, found: &GroupAccount) -> Group {
+    Group {
+        name: name.to_owned(),
+        missing: found.missing,
+        corrupt: found.corrupt,
+        reordered: found.reordered,
+        unread: found.unread,
+        expired: found.expired,
     }
 }
 

@@ -3,12 +3,18 @@
 //! A finding has a [`Kind`], a kind has a [`Weight`], and the heaviest weight decides both verdict and exit code. So the
 //! precedence (unusable cluster, loss, invalid, missed) stands in one place: the order of [`Weight`]'s variants.
 
-use crate::measure::action::{ActionResult, Outcome};
-use crate::measure::run::Verdict;
-use crate::measure::units;
-use crate::scenario::{Metric, Subject};
+mod findings;
+mod kind;
 
-use super::slo::{Figure, Row};
+pub(super) use findings::losses;
+pub use kind::{Kind, Weight};
+
+use crate::measure::action::ActionResult;
+use crate::measure::run::Verdict;
+
+use findings::{cluster, limits, notes, validity};
+
+use super::slo::Row;
 use super::steady::Backlog;
 
 /// How the process ends.
@@ -36,128 +42,6 @@ impl Exit {
             Exit::Invalid => 3,
             Exit::Cluster => 4,
         }
-    }
-}
-
-/// How much a finding weighs, the heaviest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// The cluster could not be used: exit 4.
-    Cluster,
-    /// The cluster broke a promise, which no weakness of ours can explain: fail, exit 1.
-    Loss,
-    /// The run proves nothing: invalid, exit 3.
-    Invalid,
-    /// A limit was missed: fail, exit 1.
-    Missed,
-    /// Every limit held, but a longer run might say otherwise: invalid, exit 3.
-    Inconclusive,
-    /// Worth knowing; changes nothing.
-    Note,
-}
-
-/// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Unreachable, refused, not authorised.
-    ClusterUnusable,
-    /// Events were sent and not one was ever acknowledged.
-    NothingAcknowledged,
-    /// Acknowledged records that a group never got.
-    Missing,
-    /// Records that came back other than they were sent.
-    Corrupt,
-    /// Records that came in another order than they were acknowledged in.
-    Reordered,
-    /// Ctrl-C, or a signal.
-    Interrupted,
-    /// The generator was the limit.
-    Generator,
-    /// The account does not close: a fault of ours.
-    Account,
-    /// A part of the run is missing: a thread or a file.
-    Incomplete,
-    /// Events of which it is not known whether they were sent.
-    Lost,
-    /// An SLO with nothing to judge it on.
-    NoSamples,
-    /// An SLO missed.
-    Slo,
-    /// Stopped by `[abort]`.
-    Aborted,
-    /// The backlog was large and still growing at the end.
-    NoSteadyState,
-    /// The generator was the limit, on a cluster that shares its process.
-    GeneratorWarning,
-    /// Events due and never offered.
-    Unsent,
-    /// Events never answered.
-    Unresolved,
-    /// Records that a group had not reached at the end.
-    Unread,
-    /// Records that the log's start passed before a group got them.
-    Expired,
-    /// An action that was to be rehearsed failed.
-    Action,
-    /// An action failed, and its failure was allowed; or it was not reached.
-    ActionNote,
-    /// A group of the user's whose lag could not be recorded.
-    Unwatched,
-}
-
-impl Kind {
-    const ALL: [(Kind, &str, Weight); 22] = [
-        (Kind::ClusterUnusable, "cluster_unusable", Weight::Cluster),
-        (
-            Kind::NothingAcknowledged,
-            "nothing_acknowledged",
-            Weight::Cluster,
-        ),
-        (Kind::Missing, "missing", Weight::Loss),
-        (Kind::Corrupt, "corrupt", Weight::Loss),
-        (Kind::Reordered, "reordered", Weight::Loss),
-        (Kind::Interrupted, "interrupted", Weight::Invalid),
-        (Kind::Generator, "generator", Weight::Invalid),
-        (Kind::Account, "account", Weight::Invalid),
-        (Kind::Incomplete, "incomplete", Weight::Invalid),
-        (Kind::Lost, "lost", Weight::Invalid),
-        (Kind::NoSamples, "no_samples", Weight::Invalid),
-        (Kind::Slo, "slo", Weight::Missed),
-        (Kind::Aborted, "aborted", Weight::Missed),
-        (Kind::NoSteadyState, "no_steady_state", Weight::Inconclusive),
-        (Kind::GeneratorWarning, "generator_warning", Weight::Note),
-        (Kind::Unsent, "unsent", Weight::Note),
-        (Kind::Unresolved, "unresolved", Weight::Note),
-        (Kind::Unread, "unread", Weight::Note),
-        (Kind::Expired, "expired", Weight::Note),
-        (Kind::Action, "action", Weight::Invalid),
-        (Kind::ActionNote, "action_note", Weight::Note),
-        (Kind::Unwatched, "unwatched", Weight::Note),
-    ];
-
-    fn entry(self) -> (Kind, &'static str, Weight) {
-        Kind::ALL
-            .into_iter()
-            .find(|(kind, ..)| *kind == self)
-            .expect("every kind has its line")
-    }
-
-    /// Its name in `run.json`.
-    pub fn name(self) -> &'static str {
-        self.entry().1
-    }
-
-    /// How much it weighs.
-    pub fn weight(self) -> Weight {
-        self.entry().2
-    }
-
-    /// The kind of this name; `None` for one of a later version.
-    pub fn from_name(name: &str) -> Option<Kind> {
-        Kind::ALL
-            .into_iter()
-            .find(|(_, n, _)| *n == name)
-            .map(|(kind, ..)| kind)
     }
 }
 
@@ -266,7 +150,7 @@ pub struct Judgement {
 pub fn judge(evidence: &Evidence) -> Judgement {
     let mut reasons = Vec::new();
     cluster(evidence, &mut reasons);
-    losses(evidence, &mut reasons);
+    reasons.extend(losses(&evidence.slos, &evidence.groups));
     validity(evidence, &mut reasons);
     limits(evidence, &mut reasons);
     notes(evidence, &mut reasons);
@@ -295,260 +179,13 @@ fn decide(reasons: &[Reason]) -> (Verdict, Exit) {
     }
 }
 
-fn say(reasons: &mut Vec<Reason>, kind: Kind, text: String) {
-    reasons.push(Reason { kind, text });
-}
-
-fn cluster(evidence: &Evidence, reasons: &mut Vec<Reason>) {
-    if let Some(why) = &evidence.unusable {
-        say(
-            reasons,
-            Kind::ClusterUnusable,
-            format!("the cluster could not be used: {why}"),
-        );
-        return;
-    }
-    let totals = &evidence.totals;
-    if totals.sent == 0 || totals.acknowledged > 0 {
-        return;
-    }
-    let commonest = match &totals.commonest_error {
-        Some((name, count)) => format!(", {} of them with {name}", units::count(*count)),
-        None => String::new(),
-    };
-    say(
-        reasons,
-        Kind::NothingAcknowledged,
-        format!(
-            "nothing was ever acknowledged: of {} sent, {} failed{commonest}, and {} got no answer. Check that the brokers are up, \
-             that min.insync.replicas can be met, and that this client may write to the topics",
-            units::counted(totals.sent, "events"),
-            units::count(totals.failed),
-            units::count(totals.unresolved),
-        ),
-    );
-}
-
-/// Missing, corrupt and reordered records. Where the scenario has a limit for them, that decides; otherwise none may be.
-fn losses(evidence: &Evidence, reasons: &mut Vec<Reason>) {
-    for row in evidence
-        .slos
-        .iter()
-        .filter(|row| !row.held && row.measured != Figure::Nothing)
-    {
-        if let Some(kind) = loss_of(row.question.metric) {
-            say(reasons, kind, row.sentence());
-        }
-    }
-    for (index, group) in evidence.groups.iter().enumerate() {
-        let counts = [
-            (
-                Metric::Missing,
-                group.missing,
-                "acknowledged, but never reached it",
-            ),
-            (
-                Metric::Corrupt,
-                group.corrupt,
-                "came back other than they were sent",
-            ),
-            (Metric::Reordered, group.reordered, "came back out of order"),
-        ];
-        for (metric, count, what) in counts {
-            let judged = evidence.slos.iter().any(|row| {
-                row.question.metric == metric
-                    && row.question.subject == Some(Subject::Consume(index))
-            });
-            if let Some(kind) = loss_of(metric).filter(|_| count > 0 && !judged) {
-                let records = units::counted(count, "records");
-                say(
-                    reasons,
-                    kind,
-                    format!("group {}: {records} {what}", group.name),
-                );
-            }
-        }
-    }
-}
-
-/// The finding a missed limit on this metric is, where it is a loss.
-fn loss_of(metric: Metric) -> Option<Kind> {
-    match metric {
-        Metric::Missing => Some(Kind::Missing),
-        Metric::Corrupt => Some(Kind::Corrupt),
-        Metric::Reordered => Some(Kind::Reordered),
-        _ => None,
-    }
-}
-
-fn validity(evidence: &Evidence, reasons: &mut Vec<Reason>) {
-    if let Some(Stopped::Interrupted { after_s, of_s }) = evidence.stopped {
-        let (after, of) = (units::clock_s(after_s), units::clock_s(of_s));
-        say(
-            reasons,
-            Kind::Interrupted,
-            format!("interrupted after {after} of {of}"),
-        );
-    }
-    for action in &evidence.actions {
-        if action.outcome.is_failure() && action.stops {
-            say(reasons, Kind::Action, failure(action));
-        }
-    }
-    for complaint in &evidence.complaints {
-        match evidence.shares_process {
-            false => say(
-                reasons,
-                Kind::Generator,
-                format!("the generator, not the cluster, was the limit: {complaint}"),
-            ),
-            true => say(
-                reasons,
-                Kind::GeneratorWarning,
-                format!(
-                    "the generator was at its limit, and the embedded cluster shares its process: {complaint}"
-                ),
-            ),
-        }
-    }
-    for fault in &evidence.account_faults {
-        say(
-            reasons,
-            Kind::Account,
-            format!(
-                "the account does not close: {fault}. This is a fault in highwater; please report it with the run folder"
-            ),
-        );
-    }
-    for part in &evidence.incomplete {
-        say(
-            reasons,
-            Kind::Incomplete,
-            format!("the run is incomplete: {part}"),
-        );
-    }
-    let totals = &evidence.totals;
-    if totals.lost > 0 {
-        let events = units::counted(totals.lost, "events");
-        say(
-            reasons,
-            Kind::Lost,
-            format!("of {events} it is not known whether they were sent"),
-        );
-    }
-    if totals.sent == 0 && evidence.unusable.is_none() {
-        let text = match totals.planned {
-            0 => "nothing was due, so nothing was sent and nothing could be measured".to_owned(),
-            n => format!("{} due, but nothing was sent", was_were(n)),
-        };
-        say(reasons, Kind::NoSamples, text);
-    }
-}
-
-/// How an action failed.
-fn failure(action: &ActionResult) -> String {
-    let why = action.reason.as_deref().unwrap_or("no reason is given");
-    format!("the action {} failed: {why}", action.name)
-}
-
-fn was_were(events: u64) -> String {
-    let verb = if events == 1 { "was" } else { "were" };
-    format!("{} {verb}", units::counted(events, "events"))
-}
-
-/// Limits on times, rates and counts that are no loss.
-fn limits(evidence: &Evidence, reasons: &mut Vec<Reason>) {
-    let nothing_sent = evidence.totals.sent == 0;
-    for row in evidence.slos.iter().filter(|row| !row.held) {
-        if row.measured == Figure::Nothing {
-            // Said once already, for all of them.
-            if !nothing_sent {
-                say(reasons, Kind::NoSamples, row.sentence());
-            }
-        } else if loss_of(row.question.metric).is_none() {
-            say(reasons, Kind::Slo, row.sentence());
-        }
-    }
-    if let Some(Stopped::Aborted(why)) = &evidence.stopped {
-        say(
-            reasons,
-            Kind::Aborted,
-            format!("stopped early by [abort]: {why}"),
-        );
-    }
-    if let Some(backlog) = evidence.backlog.filter(Backlog::unsteady) {
-        say(
-            reasons,
-            Kind::NoSteadyState,
-            format!(
-                "no steady state: when the load ended the backlog was {} of load ({}) and growing by {}; \
-                 a longer run would show longer response times",
-                units::time_us((backlog.load_s * 1e6) as u64),
-                units::counted(backlog.events, "events"),
-                units::rate(backlog.growth_per_s),
-            ),
-        );
-    }
-}
-
-fn notes(evidence: &Evidence, reasons: &mut Vec<Reason>) {
-    for action in &evidence.actions {
-        if action.outcome.is_failure() && !action.stops {
-            say(reasons, Kind::ActionNote, failure(action));
-        } else if action.outcome == Outcome::Skipped {
-            let why = action
-                .reason
-                .as_deref()
-                .unwrap_or("the run did not come to it");
-            let text = format!("the action {} did not take place: {why}", action.name);
-            say(reasons, Kind::ActionNote, text);
-        }
-    }
-    for group in &evidence.unwatched {
-        say(reasons, Kind::Unwatched, group.clone());
-    }
-    let totals = &evidence.totals;
-    if totals.unsent > 0 {
-        let text = format!(
-            "{} due but could not be offered before the run ended",
-            was_were(totals.unsent)
-        );
-        say(reasons, Kind::Unsent, text);
-    }
-    if totals.unresolved > 0 && totals.acknowledged > 0 {
-        let text = format!(
-            "{} never answered; they may be in the log all the same",
-            was_were(totals.unresolved)
-        );
-        say(reasons, Kind::Unresolved, text);
-    }
-    for group in &evidence.groups {
-        if group.unread > 0 {
-            let text = format!(
-                "group {} was {} behind when the run ended; they were not checked (a longer [time] catch_up would)",
-                group.name,
-                units::counted(group.unread, "records"),
-            );
-            say(reasons, Kind::Unread, text);
-        }
-        if group.expired > 0 {
-            let text = format!(
-                "group {}: {} left the log before they were read, and were not checked",
-                group.name,
-                units::counted(group.expired, "records"),
-            );
-            say(reasons, Kind::Expired, text);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::capacity::slo::Question;
-    use crate::scenario::Limit;
+    use crate::capacity::slo::{Figure, Question};
+    use crate::scenario::{Limit, Metric, Subject};
 
     /// A run in which everything went well.
     fn good() -> Evidence {

@@ -24,6 +24,10 @@ pub struct PairedArgs {
     #[arg(long, value_name = "NAME=COMMAND", help_heading = "Cluster")]
     pub before_each: Vec<Named<String>>,
 
+    /// Let a built-in scenario run its commands (`plan` lists them); a file named by its path may anyway
+    #[arg(long, help_heading = "Safety")]
+    pub allow_actions: bool,
+
     /// A quantile of the response times to compare; repeatable [default: 0.5 and 0.99]
     #[arg(long = "quantile", value_name = "Q", value_parser = quantile, help_heading = "Comparison")]
     pub quantiles: Vec<f64>,

@@ -103,10 +103,11 @@ fn sides_of(args: &CompareArgs) -> Result<Vec<Side>> {
         .iter()
         .map(|cluster| {
             let price = args.prices.iter().find(|price| price.name == cluster.name);
+            let flag = format!("--cluster {}", cluster.name);
             Ok(Side {
                 name: cluster.name.clone(),
                 source: cluster.value.display().to_string(),
-                options: options_of(&args.paired.to.cluster, Some(&cluster.value))?,
+                options: options_of(&args.paired.to.cluster, Some((&flag, &cluster.value)))?,
                 price: price.map(|price| price.value.0),
             })
         })

@@ -16,6 +16,7 @@ pub mod schema;
 mod sides;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -112,11 +113,26 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// The client options of `-b`, `-F` and `-X`.
 fn client_options(args: &crate::cli::ClusterArgs) -> anyhow::Result<ClientOptions> {
     let files: Vec<_> = args.config.iter().cloned().collect();
+    for file in &files {
+        readable("--config", file)?;
+    }
     Ok(ClientOptions::read(
         args.bootstrap.as_deref(),
         &files,
         &args.properties,
     )?)
+}
+
+/// An error that names the flag where its file of client properties can't be read.
+fn readable(flag: &str, file: &Path) -> anyhow::Result<()> {
+    let text = match std::fs::read(file) {
+        Ok(_) => return Ok(()),
+        Err(error) => format!(
+            "{flag} {}: can't read it: {error}; a file of client properties is expected, a key=value a line, as in bootstrap.servers=HOST:PORT",
+            file.display()
+        ),
+    };
+    Err(exit::Usage(text).into())
 }
 
 /// Colour as the flags ask for it.

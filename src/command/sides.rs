@@ -1,7 +1,9 @@
 //! Runs of several sides in turn, into one folder: what `gate` and `compare` share.
 
 mod before;
+mod finish;
 mod flags;
+mod take;
 
 use self::flags::questions;
 pub(super) use flags::options_of;
@@ -12,21 +14,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use self::before::Before;
-use super::exit::{INVALID, Usage};
+use super::exit::INVALID;
 use super::run::{Destination, Interrupts, Order, Performed, load, perform};
-use crate::capacity::effect::{Compared, Question};
-use crate::capacity::paired::{
-    FORMAT, PairedFile, Phase, RunRef, SideResult, Standing, Value, Visit, WarmSums, standing,
-};
-use crate::capacity::same_load::difference;
+use crate::capacity::effect::Question;
+use crate::capacity::paired::{FORMAT, PairedFile, Phase, SideResult, Value, Visit, WarmSums};
 use crate::capacity::verdict::{Kind, Weight};
-use crate::cli::{OutputArgs, PairedArgs, PairedFormat};
+use crate::cli::{OutputArgs, PairedArgs};
 use crate::clock::wall_now;
-use crate::measure::folder::{self, write_by_rename};
+use crate::measure::folder;
 use crate::measure::line;
 use crate::measure::machine::Machine;
 use crate::measure::run::{Plan, Reason, RunFile, Tool, Verdict, WINDOWS_FILE};
-use crate::report::paired;
 use crate::report::progress::Progress;
 use crate::report::term::Paint;
 use crate::scenario::Scenario;
@@ -101,7 +99,11 @@ impl<'a> Sides<'a> {
     /// Reads the scenario and makes the folder. Nothing is sent yet.
     pub(super) fn new(asked: Asked<'a>) -> Result<Sides<'a>> {
         let Asked { args, output, .. } = asked;
-        let (steady, warnings) = load(&args.scenario.name, &args.scenario.overrides(), false)?;
+        let (steady, warnings) = load(
+            &args.scenario.name,
+            &args.scenario.overrides(),
+            args.allow_actions,
+        )?;
         let mut notes = Vec::new();
         let lasts = asked.unthrottled.filter(|lasts| !lasts.is_zero());
         let lasts = lasts.filter(|_| args.to.max_rate.is_none());
@@ -332,164 +334,6 @@ impl<'a> Sides<'a> {
         let progress = self.progress(self.output.quiet, &label);
         perform(&order, Some(&folder), progress, &self.interrupts)
             .with_context(|| format!("{name}, run {}", self.made))
-    }
-
-    /// Takes a run in: into the file, and by whether it counts.
-    #[allow(
-        clippy::type_complexity,
-        reason = "either the run, or what its turn came to"
-    )]
-    fn take(
-        &mut self,
-        side: usize,
-        turn: &Turn,
-        run: Performed,
-        phase: Phase,
-    ) -> Result<std::result::Result<(Performed, WarmSums), Turned>> {
-        if phase == Phase::Steady {
-            self.same_load(&run.file)?;
-        }
-        let standing = standing(&run.file, phase);
-        let folder = run.folder.strip_prefix(&self.folder).unwrap_or(&run.folder);
-        let limits = run.file.generator.limits.clone();
-        self.file.runs.push(RunRef {
-            folder: folder.display().to_string(),
-            side: self.sides[side].name.clone(),
-            look: turn.look,
-            pair: turn.pair,
-            unthrottled: phase == Phase::Unthrottled,
-            verdict: Some(run.file.verdict),
-            unusable: match &standing {
-                Standing::Unusable(why) => Some(why.clone()),
-                _ => None,
-            },
-            limits,
-            ..RunRef::default()
-        });
-        let result = &mut self.file.sides[side];
-        if result.bootstrap.is_empty() {
-            result.bootstrap = run.file.target.bootstrap.clone();
-            result.client = run.file.target.client.clone();
-        }
-        // A comparison is made to the end and tells what was lost; a gate ends there.
-        let is_loss =
-            |reason: &Reason| Kind::from_name(&reason.kind).map(Kind::weight) == Some(Weight::Loss);
-        let standing = match standing {
-            Standing::Ends(reason) if self.file.kind == "compare" && is_loss(&reason) => {
-                Standing::Counts
-            }
-            standing => standing,
-        };
-        Ok(match standing {
-            Standing::Counts => {
-                result.add(&run.file);
-                let full = run
-                    .file
-                    .generator
-                    .limits
-                    .contains(&crate::measure::health::Limit::Core);
-                self.full_clients += usize::from(full && phase == Phase::Unthrottled);
-                let sums = warm_sums(&run)?;
-                Ok((run, sums))
-            }
-            Standing::Unusable(why) => Err(Turned::Unusable(format!(
-                "{}: {why}",
-                self.sides[side].name
-            ))),
-            Standing::Interrupted => Err(Turned::Ends(interrupted())),
-            Standing::Ends(reason) => {
-                // What was lost is told with the side, as if it had counted.
-                result.add(&run.file);
-                Err(Turned::Ends(Reason {
-                    text: format!("{}: {}", self.sides[side].name, reason.text),
-                    ..reason
-                }))
-            }
-        })
-    }
-
-    /// Every run at the scenario's rate has the load of the first, or there is nothing to compare.
-    fn same_load(&mut self, run: &RunFile) -> Result<()> {
-        match &self.plan {
-            Some(plan) => {
-                if let Some(what) = difference(plan, &run.plan) {
-                    return Err(
-                        Usage(format!("the runs did not have the same load: {what}")).into(),
-                    );
-                }
-            }
-            None => self.plan = Some(run.plan.clone()),
-        }
-        self.file.plan_hash = run.plan.hash.clone();
-        Ok(())
-    }
-
-    /// Completes the file, writes it with its page and its other forms into the folder, and prints the one that was asked for.
-    ///
-    /// # Errors
-    /// A file can't be written.
-    pub(super) fn finish(&mut self) -> Result<()> {
-        self.note_noise();
-        let file = &self.file;
-        let json = serde_json::to_string_pretty(file).context("writing the result as JSON")? + "\n";
-        let markdown = paired::markdown(file);
-        let junit = paired::junit(file).context("writing the result as JUnit XML")?;
-        let page = paired::page(file);
-        let base = match file.kind.as_str() {
-            "compare" => "compare",
-            _ => "gate",
-        };
-        for (name, text) in [
-            (format!("{base}.json"), &json),
-            (format!("{base}.md"), &markdown),
-            ("junit.xml".to_owned(), &junit),
-            ("report.html".to_owned(), &page),
-        ] {
-            let path = self.folder.join(name);
-            write_by_rename(&path, text.as_bytes())
-                .with_context(|| format!("writing {}", path.display()))?;
-        }
-        super::print(&match self.args.format() {
-            PairedFormat::Text => {
-                paired::text(file, &self.folder, Paint::stdout(super::color(self.output)))
-            }
-            PairedFormat::Json => json,
-            PairedFormat::Md => markdown,
-            PairedFormat::Junit => junit,
-        })
-    }
-
-    fn note_noise(&mut self) {
-        let (counted, disturbed) = self.file.sides.iter().fold((0, 0), |(c, d), side| {
-            (c + side.counted, d + side.disturbed)
-        });
-        if disturbed > 0 {
-            self.file.notes.push(format!(
-                "in {disturbed} of {counted} runs something else on this machine held the generator up for a second or more. It met all \
-                 sides in turn, and is in the width of the intervals"
-            ));
-        }
-        if self.full_clients > 0 && self.questions.iter().any(|q| q.of == Compared::Throughput) {
-            self.file.notes.push(format!(
-                "in {} unthrottled runs a thread of the generator was full: throughput is that of client and cluster together, and a \
-                 slower cluster may hide behind the client",
-                self.full_clients
-            ));
-        }
-        for side in &self.file.sides {
-            let failed = self.file.runs.iter().filter(|run| {
-                run.side == side.name
-                    && run.verdict == Some(Verdict::Fail)
-                    && run.unusable.is_none()
-            });
-            let failed = failed.count();
-            if failed > 0 {
-                self.file.notes.push(format!(
-                    "{}: {failed} runs missed a limit of the scenario, which is not what sides are compared by",
-                    side.name
-                ));
-            }
-        }
     }
 }
 

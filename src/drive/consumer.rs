@@ -234,7 +234,10 @@ impl<C: Clock> ConsumerLoop<C> {
     /// How far this member is behind: records between its positions and the ends of its logs, as its fetches last saw them.
     fn lag(&mut self) -> u64 {
         let ends = self.parts.client.watermarks().into_iter();
-        let behind = |(topic, partition, _, end): (u16, u32, i64, i64)| {
+        let ledger = &self.parts.ledger;
+        let behind = |(topic, partition, start, end): (u16, u32, i64, i64)| {
+            // What the log has dropped by now is not missing.
+            ledger.note_log_start(topic, partition, start);
             let next = self.next_offsets.get(&(topic, partition))?;
             Some((end - next).max(0).unsigned_abs())
         };

@@ -13,6 +13,7 @@ use crate::clock::{Clock, Monotonic, NS_PER_S, Tick};
 use crate::measure::client_stats::ClientFigures;
 use crate::measure::collect::Report;
 use crate::measure::lag::LagClock;
+use crate::measure::ledger::Faults;
 use crate::measure::live::{GroupLag, LiveFigures};
 use crate::measure::sampler::Sampler;
 use crate::measure::second::SecondSample;
@@ -31,8 +32,8 @@ pub(super) struct Watch {
     next_second: u32,
     /// By group, the ends of its logs.
     lag_clocks: Vec<LagClock<(u16, u32)>>,
-    /// By group, duplicated and reordered records found so far.
-    found: Vec<(u64, u64)>,
+    /// By group, what was found at the last look, and of it what has been told.
+    found: Vec<[Faults; 2]>,
     /// Failed and ended events at earlier looks, for the share of errors in the last seconds.
     ended: VecDeque<(u64, u64)>,
     pub(super) backlog: Vec<(f64, u64)>,
@@ -51,7 +52,7 @@ impl Watch {
             client: None,
             next_second: 0,
             lag_clocks: vec![LagClock::default(); groups],
-            found: vec![(0, 0); groups],
+            found: vec![[Faults::default(); 2]; groups],
             ended: VecDeque::new(),
             backlog: Vec::new(),
             stopped: None,
@@ -242,16 +243,25 @@ impl Watch {
         clocks.take(stage.shape.groups.len()).map(lag).collect()
     }
 
-    /// By group, how many duplicated and reordered records were found since the last look.
-    fn newly_found(&mut self, stage: &Stage) -> Vec<(u64, u64)> {
+    /// By group, what was found since the last look. A gap counts when it has lasted a second: by then it is known whether the log has
+    /// dropped what was in it, or another member has read it.
+    fn newly_found(&mut self, stage: &Stage) -> Vec<Faults> {
         let Some(ledger) = &stage.ledger else {
             return Vec::new();
         };
         let before = self.found.iter_mut().enumerate();
-        let new = |(group, before): (usize, &mut (u64, u64))| {
+        let new = |(group, [last, told]): (usize, &mut [Faults; 2])| {
             let now = ledger.found(group);
-            let new = (now.0 - before.0, now.1 - before.1);
-            *before = now;
+            let lasting = Faults {
+                missing: now.missing.min(last.missing).max(told.missing),
+                ..now
+            };
+            let new = Faults {
+                duplicated: lasting.duplicated - told.duplicated,
+                reordered: lasting.reordered - told.reordered,
+                missing: lasting.missing - told.missing,
+            };
+            (*last, *told) = (now, lasting);
             new
         };
         before.take(stage.shape.groups.len()).map(new).collect()

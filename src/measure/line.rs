@@ -17,7 +17,8 @@
 //! events     by name: acknowledged failed refused unresolved, during { acknowledged bytes key_bytes }, response
 //! consume    by group: end_to_end, negative (of the events that came due in this second),
 //!              during { records bytes again corrupt foreign }, lag_records, lag_us (as the second ended; null: not sampled),
-//!              duplicated, reordered (found in this second; left out when 0)
+//!              duplicated, reordered, missing (found in this second; left out when 0. Missing: acknowledged, jumped over by the
+//!              group, and still in the log; the run's account is exact)
 //! watched    groups of the user's, by name: lag_records, lag_us as the second ended; left out when there are none
 //! partitions by topic, for each partition [records, bytes] acknowledged in this second
 //! client     what the clients told (`ClientFigures`), or null
@@ -160,6 +161,8 @@ pub struct GroupLine<H = WindowHistogram> {
     pub duplicated: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reordered: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
 }
 
 /// How far a group of the user's was behind.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::client_stats::ClientFigures;
 use super::consumer_recorder::MemberWindow;
 use super::histogram::WindowHistogram;
+use super::ledger::Faults;
 use super::line::{
     EventLine, EventLineDuring, FlowDuring, FlowLine, GeneratorSecond, GroupDuring, GroupLine,
     WatchedLine, WindowLine,
@@ -26,8 +27,8 @@ pub struct SecondSample {
     pub client: Option<ClientFigures>,
     /// How far each group was behind, in the order of `RunShape::groups`.
     pub lag: Vec<GroupLag>,
-    /// How many duplicated and reordered records each group found in it.
-    pub found: Vec<(u64, u64)>,
+    /// What each group found in it that should not be.
+    pub found: Vec<Faults>,
     /// How far the user's own groups were behind, by name; those the cluster told nothing of are left out.
     pub watched: BTreeMap<String, WatchedLine>,
 }
@@ -99,13 +100,18 @@ pub(super) fn line_of(shape: &RunShape, names: &FailureNames, second: Second) ->
     for (group, (name, window)) in shape.groups.iter().zip(second.groups).enumerate() {
         let sample = second.sample.as_ref();
         let lag = sample.and_then(|sample| sample.lag.get(group));
-        let found = sample.and_then(|sample| sample.found.get(group));
-        let (duplicated, reordered) = found.copied().unwrap_or_default();
+        let found = sample.and_then(|sample| sample.found.get(group).copied());
+        let Faults {
+            duplicated,
+            reordered,
+            missing,
+        } = found.unwrap_or_default();
         line.consume.insert(
             name.clone(),
             GroupLine {
                 duplicated,
                 reordered,
+                missing,
                 ..group_line(window, lag)
             },
         );

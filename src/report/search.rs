@@ -25,11 +25,7 @@ fn sentences(file: &SearchFile) -> Vec<String> {
         all.push(format!("What gave first: {gave}."));
     }
     all.extend(ended(found));
-    all.extend(
-        file.lost
-            .iter()
-            .map(|lost| format!("Lost on the way: {lost}.")),
-    );
+    all.extend(file.lost.iter().map(|lost| format!("On the way: {lost}.")));
     all
 }
 

@@ -36,6 +36,8 @@ impl Scenario {
         scenario.effective = effective(&self.effective, &flows, length);
         scenario.flows = flows;
         scenario.consumers.clear();
+        scenario.actions.clear();
+        scenario.watched.clear();
         scenario.abort = Abort::default();
         scenario.slos.retain(is_of_arrival);
         Some(scenario)
@@ -106,6 +108,18 @@ mod tests {
         assert_eq!(fast.time.run_ns(), 6_000_000_000);
         assert!(read.consumers.is_empty() && fast.consumers.is_empty());
         assert!(fast.flows.iter().all(|flow| !flow.arrivals.has_due()));
+    }
+
+    #[test]
+    fn nothing_is_done_to_the_cluster_meanwhile() {
+        let fast = preset("rolling-upgrade").unthrottled(WARMUP);
+        // Where all flows play journeys there is no such phase at all.
+        assert!(fast.is_none_or(|fast| fast.actions.is_empty() && fast.watched.is_empty()));
+        let mut scenario = preset("ci-gate");
+        scenario.actions = preset("rolling-upgrade").actions;
+        assert!(!scenario.actions.is_empty());
+        let fast = scenario.unthrottled(WARMUP).expect("flows of events");
+        assert!(fast.actions.is_empty());
     }
 
     #[test]

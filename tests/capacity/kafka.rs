@@ -9,6 +9,7 @@ use std::time::Duration;
 use highwater::capacity::search::file::SearchFile;
 use highwater::capacity::search::{Outcome, Purpose};
 
+use crate::program::DEMAND;
 use crate::support::Cluster;
 use crate::support::run::{Done, Highwater};
 
@@ -155,4 +156,22 @@ fn the_default_quota_is_rated_where_it_bites_within_a_quarter_of_an_hour() {
     let (done, file) = search(&cluster, &[], Duration::from_secs(960));
     rates_the_quota(&done, &file, 0.9);
     assert!(file.elapsed_s <= 900.0, "{}", file.elapsed_s);
+}
+
+#[test]
+#[ignore = "two minutes: ci/long"]
+fn think_time_decides_how_many_consumers_are_needed_on_real_kafka() {
+    let cluster = Cluster::start(1);
+    let done = Highwater::new(DEMAND)
+        .command("capacity")
+        .bootstrap(cluster.bootstrap())
+        .args(&["--over", "consumers", "--max-duration", "200s"])
+        .spawn()
+        .wait_at_most(Duration::from_secs(400));
+    let told = format!("{}\n{}", done.stdout, done.stderr);
+    let file =
+        SearchFile::read(&done.folder.path().join("out")).unwrap_or_else(|e| panic!("{e}\n{told}"));
+    let trials = &file.demand[0].trials;
+    assert_eq!(file.demand[0].members, Some(4), "{trials:#?}\n{told}");
+    assert_eq!(done.code, 0, "{told}");
 }

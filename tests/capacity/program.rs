@@ -115,11 +115,9 @@ fn what_has_no_rate_is_refused() {
     );
 }
 
-#[test]
-fn think_time_decides_how_many_consumers_are_needed() {
-    // 3,500 records a second at 1 ms each are the work of 3.5 members; of 12 partitions with uniform keys, four have three each, and
-    // the busiest has about 0.9 of what it can do.
-    let scenario = r#"
+/// 3,500 records a second at 1 ms each are the work of 3.5 members; of 12 partitions with uniform keys, four have three each, and
+/// the busiest has about 0.9 of what it can do.
+pub(super) const DEMAND: &str = r#"
 name = "demand"
 why  = "how many consumers?"
 seed = 9
@@ -147,8 +145,11 @@ topics = ["orders"]
 members = 1
 work = "1ms"
 "#;
+
+#[test]
+fn think_time_decides_how_many_consumers_are_needed() {
     // The embedded cluster does: think time needs no broker, and its few megabytes hold a run of 15 s.
-    let done = Highwater::new(scenario)
+    let done = Highwater::new(DEMAND)
         .command("capacity")
         .args(&[
             "--target",

@@ -20,6 +20,8 @@ pub struct Turn {
     pub backlog: f64,
     /// The system asked its client to wait.
     pub throttled: bool,
+    /// Records that its readers found twice.
+    pub duplicated: f64,
 }
 
 /// A system under test.
@@ -241,6 +243,61 @@ impl System for Queue {
             late,
             backlog: self.waiting + 0.002 * per_s,
             throttled,
+            duplicated: 0.0,
+        }
+    }
+}
+
+/// A system that writes a record twice every two seconds, once the rate is above this.
+#[derive(Clone, Debug)]
+pub struct Repeating {
+    pub queue: Queue,
+    pub above_per_s: f64,
+    turns: u32,
+}
+
+impl Repeating {
+    pub fn new(queue: Queue, above_per_s: f64) -> Repeating {
+        Repeating {
+            queue,
+            above_per_s,
+            turns: 0,
+        }
+    }
+}
+
+impl System for Repeating {
+    fn turn(&mut self, per_s: f64) -> Turn {
+        self.turns += 1;
+        let repeats = per_s > self.above_per_s && self.turns.is_multiple_of(20);
+        Turn {
+            duplicated: f64::from(u8::from(repeats)),
+            ..self.queue.turn(per_s)
+        }
+    }
+}
+
+/// A system that halts for a second every twenty, at any rate: a garbage collection.
+#[derive(Clone, Debug)]
+pub struct Halting {
+    pub queue: Queue,
+    turns: u32,
+}
+
+impl Halting {
+    pub fn new(queue: Queue) -> Halting {
+        Halting { queue, turns: 0 }
+    }
+}
+
+impl System for Halting {
+    fn turn(&mut self, per_s: f64) -> Turn {
+        let halts = self.turns % 200 < 10;
+        self.turns += 1;
+        let turn = self.queue.turn(per_s);
+        Turn {
+            late: if halts { turn.due } else { turn.late },
+            ..turn
         }
     }
 }

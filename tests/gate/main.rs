@@ -4,6 +4,7 @@
 mod support;
 
 mod calibrate;
+mod two_clusters;
 mod without_cluster;
 
 use std::fs;

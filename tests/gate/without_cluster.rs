@@ -174,6 +174,40 @@ fn what_cannot_be_compared_is_refused_with_what_differs() {
             ],
             "nowhere",
         ),
+        (
+            &[
+                "gate",
+                "small.toml",
+                "--baseline",
+                "a.properties",
+                "--candidate",
+                "gone.properties",
+            ],
+            "--candidate gone.properties: can't read it: No such file",
+        ),
+        (
+            &["gate", "small.toml", "--self", "--baseline", "gone"],
+            "--baseline gone: can't read it: No such file",
+        ),
+        (
+            &["gate", "small.toml", "--self", "-F", "gone"],
+            "--config gone: can't read it: No such file",
+        ),
+        (
+            &[
+                "compare",
+                "small.toml",
+                "--cluster",
+                "a=a.properties",
+                "--cluster",
+                "b=gone.properties",
+            ],
+            "--cluster b gone.properties: can't read it: No such file",
+        ),
+        (
+            &["gate", "rolling-upgrade", "--self"],
+            "--allow-actions, or copy the scenario",
+        ),
     ] {
         let done = bench.run(&[args, &["--target", "null", "--out", "refused"]].concat());
         done.assert_code(&[2]);
@@ -333,4 +367,74 @@ fn clusters_are_compared_in_turn_or_at_once() {
         assert_eq!(acknowledged(0), acknowledged(1), "the same load");
         assert_eq!(acknowledged(0), acknowledged(2), "the same load");
     }
+}
+
+/// The scenario with a command 200 ms after the start of its load.
+fn with_command(bench: &Bench, script: &str) {
+    let text = format!(
+        "{}[[action]]\nname = \"note\"\nat = \"+200ms\"\nrun = [\"sh\", \"-c\", {script:?}]\n",
+        super::SCENARIO
+    );
+    bench.file("acting.toml", &text);
+}
+
+/// Two clusters, twice each, with an unthrottled phase.
+const ACTING: [&str; 12] = [
+    "compare",
+    "acting.toml",
+    "--target",
+    "null",
+    "--cluster",
+    "a=a.properties",
+    "--cluster",
+    "b=a.properties",
+    "--rounds",
+    "2",
+    "--out",
+    "out",
+];
+
+#[test]
+fn actions_take_place_in_every_run_at_the_scenarios_rate() {
+    let bench = Bench::new();
+    bench.file("a.properties", "linger.ms=5\n");
+    with_command(&bench, "echo $HIGHWATER_ACTION $HIGHWATER_RUN_ID >> acted");
+    let done = bench.run(&[&ACTING[..], &["--unthrottled", "1s"]].concat());
+    done.assert_code(&[0]);
+    let mut acted: Vec<String> = fs::read_to_string(bench.path("acted"))
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let steady = bench.json("out/compare.json")["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|run| run["unthrottled"] == false)
+        .count();
+    assert_eq!(acted.len(), steady, "{acted:?}");
+    assert!(acted.iter().all(|line| line.starts_with("note compare-")));
+    acted.sort();
+    acted.dedup();
+    assert_eq!(acted.len(), steady, "each in a run of its own: {acted:?}");
+}
+
+#[test]
+fn an_action_that_fails_ends_it_and_is_not_tried_again() {
+    let bench = Bench::new();
+    bench.file("a.properties", "linger.ms=5\n");
+    with_command(&bench, "echo tried >> acted; exit 9");
+    let done = bench.run(&ACTING);
+    done.assert_code(&[3]);
+    assert!(
+        done.stdout.contains("the action note failed"),
+        "{}",
+        done.stdout
+    );
+    let acted = fs::read_to_string(bench.path("acted")).unwrap();
+    assert_eq!(acted.lines().count(), 1, "{acted}");
+    assert_eq!(
+        bench.json("out/compare.json")["reasons"][0]["kind"],
+        "action"
+    );
 }

@@ -57,7 +57,7 @@ pub struct SearchFile {
     pub found: Option<Found>,
     /// What gave first, where it was seen.
     pub gave: Option<String>,
-    /// Records that were lost or damaged on the way: a sentence each.
+    /// Records that were lost, damaged or reordered on the way, and parts of the run that are missing: a sentence each.
     pub lost: Vec<String>,
     /// The least numbers of members, where those were searched: one for each group.
     pub demand: Vec<Demand>,

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::share::{Share, share};
-use super::{Action, Bound, Observation, Outcome, Purpose, Settings, Settled, Step, Tally};
+use super::bound::Met;
+use super::{Action, Observation, Outcome, Purpose, Settings, Settled, Step};
 use crate::capacity::steady::slope;
 
 /// Seconds after which a hold measures, steady or not.
@@ -240,10 +240,13 @@ impl Hold {
         };
         let from = self.measured.unwrap_or(0).min(self.settled.len());
         let from = if from == self.settled.len() { 0 } else { from };
-        let shares: Vec<Option<Share>> = (0..settings.limits.len())
-            .map(|limit| share(&tallies(&self.settled[from..], limit), SURE))
-            .collect();
-        let effective = shares.iter().flatten().map(|share| share.effective);
+        let known = &self.settled[from..];
+        let limits = || settings.limits.iter().enumerate();
+        let share = |met: Option<Met>| {
+            met.map_or([0.0; 3], |Met { share: s, .. }| {
+                [s.low.max(0.0), s.share, s.high.min(1.0)]
+            })
+        };
         let step = Step {
             action: self.action.id,
             purpose: self.action.purpose,
@@ -256,10 +259,11 @@ impl Hold {
             burst: self.burst(),
             waits_s: self.waits_s(),
             reason: judged.reason.clone(),
-            effective: effective.fold(f64::INFINITY, f64::min).min(1e15),
-            shares: shares
-                .iter()
-                .map(|share| share.map_or([0.0; 3], |s| [s.low.max(0.0), s.share, s.high.min(1.0)]))
+            effective: limits()
+                .map(|(index, limit)| limit.effective(index, known, SURE))
+                .collect(),
+            shares: limits()
+                .map(|(index, limit)| share(limit.met(index, known, SURE)))
                 .collect(),
         };
         (step, complaint)
@@ -276,49 +280,33 @@ impl Judged {
     }
 }
 
-fn tallies(seconds: &[Settled], limit: usize) -> Vec<Tally> {
-    let tally = |second: &Settled| second.tallies.get(limit).copied().unwrap_or_default();
-    seconds.iter().map(tally).collect()
+/// The limits as far as they were measured, with their names and intervals of `z` standard errors.
+fn met<'a>(
+    settings: &'a Settings,
+    known: &'a [Settled],
+    z: f64,
+) -> impl Iterator<Item = (&'a str, Met)> {
+    let limits = settings.limits.iter().enumerate();
+    limits
+        .filter_map(move |(index, limit)| Some((limit.name.as_str(), limit.met(index, known, z)?)))
 }
 
-/// The limit that is missed with `z` standard errors to spare.
+/// The limit that is missed by most, of those missed with `z` standard errors to spare.
 fn beyond(settings: &Settings, known: &[Settled], z: f64) -> Option<String> {
-    let limits = settings.limits.iter().enumerate();
-    let mut missed = limits.filter_map(|(index, limit)| {
-        let share = share(&tallies(known, index), z)?;
-        let low = if limit.allowed > 0.0 {
-            share.low
-        } else {
-            share.share
-        };
-        (low > limit.allowed).then_some((limit, share.share / limit.allowed.max(1e-9)))
-    });
-    let first = missed.next()?;
-    let worst = missed.fold(
-        first,
-        |worst, one| if one.1 > worst.1 { one } else { worst },
-    );
-    Some(worst.0.name.clone())
+    let missed = met(settings, known, z).filter(|(_, met)| met.is_missed());
+    let worst = missed.max_by(|a, b| a.1.used().total_cmp(&b.1.used()));
+    worst.map(|(name, _)| name.to_owned())
 }
 
 /// The limit that is used up most: its name, the share of what is allowed, and whether the intervals of all lie below theirs.
 fn closest(settings: &Settings, known: &[Settled]) -> (String, f64, bool) {
     let mut closest = (String::new(), 0.0, true);
-    for (index, Bound { name, allowed }) in settings.limits.iter().enumerate() {
-        let Some(share) = share(&tallies(known, index), SURE) else {
-            continue;
-        };
-        let ratio = match *allowed > 0.0 {
-            true => share.share / allowed,
-            false => share.share * 1e9,
-        };
-        let sure = *allowed <= 0.0 || share.high <= *allowed;
-        let name = if ratio > closest.1 || closest.0.is_empty() {
-            name.clone()
-        } else {
-            closest.0
-        };
-        closest = (name, ratio.max(closest.1), sure && closest.2);
+    for (name, met) in met(settings, known, SURE) {
+        let used = met.used();
+        if used > closest.1 || closest.0.is_empty() {
+            closest.0 = name.to_owned();
+        }
+        closest = (closest.0, used.max(closest.1), met.sure && closest.2);
     }
     closest
 }

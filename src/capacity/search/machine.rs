@@ -1,8 +1,12 @@
 //! The machine: a second in, the load's next rate out.
 
-use super::belief::carried;
+mod drain;
+mod known;
+
+use drain::Drain;
+
 use super::hold::{Hold, Judged, Length};
-use super::{Action, Belief, End, Found, Observation, Outcome, Purpose, Settings, Step};
+use super::{Action, Belief, Bound, End, Found, Observation, Outcome, Purpose, Settings, Step};
 
 /// From one rate of the bracket to the next.
 const UP: f64 = 2.0;
@@ -45,48 +49,6 @@ enum State {
     Overload(Box<Hold>),
     Drain(Box<Drain>),
     Done,
-}
-
-/// Little load, until what waits is answered.
-#[derive(Clone, Debug)]
-struct Drain {
-    since_s: f64,
-    /// It was seen that nothing waits but what always does.
-    quiet: bool,
-    /// The step before, which failed, and whose last events are answered meanwhile.
-    failed: Option<(Box<Hold>, Judged)>,
-    /// When it was last seen whether the backlog falls, and what it was.
-    looked_s: f64,
-    backlog: f64,
-    /// It was too much before.
-    slowed: bool,
-}
-
-impl Drain {
-    fn see(&mut self, action: &Action, seen: &Observation) {
-        // A tenth of a second of the load that failed is what is in flight anyway.
-        let held = self.failed.as_ref().map(|(hold, _)| hold.action.per_s);
-        let load = held.unwrap_or(action.per_s);
-        self.quiet |= seen.action == Some(action.id)
-            && seen.backlog <= 0.1 * load + 10.0
-            && seen.lag <= 0.5 * load + 10.0;
-    }
-
-    fn is_over(&self) -> bool {
-        let known = |(hold, _): &(Box<Hold>, Judged)| hold.is_complete();
-        self.quiet && self.failed.as_ref().is_none_or(known)
-    }
-
-    /// Whether the backlog has not fallen by a tenth in ten seconds: even this load is too much.
-    fn is_slow(&mut self, seen: &Observation) -> bool {
-        if seen.at_s - self.looked_s < 10.0 {
-            return false;
-        }
-        self.looked_s = seen.at_s;
-        let slow = seen.backlog > 0.9 * self.backlog;
-        self.backlog = seen.backlog;
-        slow
-    }
 }
 
 /// What is to be held next.
@@ -203,14 +165,7 @@ impl Search {
     fn drain(&mut self, failed: Option<(Box<Hold>, Judged)>) {
         let share = if self.burst() { DRAIN_CREDIT } else { DRAIN };
         self.act(Purpose::Drain, self.drain_per_s() * share);
-        self.state = State::Drain(Box::new(Drain {
-            since_s: self.at_s,
-            quiet: false,
-            failed,
-            looked_s: self.at_s,
-            backlog: f64::INFINITY,
-            slowed: false,
-        }));
+        self.state = State::Drain(Box::new(Drain::new(self.at_s, failed)));
     }
 
     /// What the rates of a drain are shares of.
@@ -311,21 +266,25 @@ impl Search {
         self.state = State::Done;
     }
 
-    /// How long a rate is measured. Near the limit two credits at least where bursts are granted.
+    /// How long a rate is measured. Near the limit two credits at least where bursts are granted; one window at least where limits are
+    /// judged by windows.
     fn length(&self, purpose: Purpose) -> Length {
         let credits_s = if self.burst() {
             2.0 * self.settings.credit_s
         } else {
             0.0
         };
+        let windows = self.settings.limits.iter().map(Bound::least_s);
+        let window_s = windows.fold(0.0, f64::max);
         let (least_s, most_s) = match purpose {
-            Purpose::Bracket => (4.0, 8.0),
+            Purpose::Bracket => (window_s.max(4.0), (2.0 * window_s).max(8.0)),
             Purpose::Confirm => {
-                let s = self.settings.confirm_s.max(credits_s);
+                let s = self.settings.confirm_s.max(credits_s).max(window_s);
                 (s, s)
             }
             _ => {
-                let s = (1.2 * credits_s).max(self.settings.confirm_s.min(20.0));
+                let s = self.settings.confirm_s.min(20.0);
+                let s = (1.2 * credits_s).max(s).max(window_s);
                 (s, (2.0 * s).max(self.settings.confirm_s.min(40.0)))
             }
         };
@@ -387,79 +346,5 @@ impl Search {
         let confirmation_s = self.length(Purpose::Confirm).least_s + 5.0;
         let left_s = self.settings.max_s - self.at_s;
         left_s < 1.5 * CONFIRMATIONS as f64 * confirmation_s + 15.0
-    }
-
-    fn burst(&self) -> bool {
-        self.steps.iter().any(|step| step.burst)
-    }
-
-    /// The highest rate that passed.
-    pub fn passed(&self) -> Option<f64> {
-        let rates = self.rates(Outcome::Pass);
-        rates.fold(None, |most, rate| {
-            Some(most.map_or(rate, |most: f64| most.max(rate)))
-        })
-    }
-
-    /// The highest rate that passed on more than credit.
-    fn proven(&self) -> Option<f64> {
-        let burst = self.burst();
-        let passes = self.steps.iter().filter(|s| s.outcome == Outcome::Pass);
-        let rates = passes.map(|step| step.per_s * carried(&self.settings, step, burst));
-        rates.fold(None, |most, rate| {
-            Some(most.map_or(rate, |most: f64| most.max(rate)))
-        })
-    }
-
-    /// The lowest rate that failed.
-    pub fn failed(&self) -> Option<f64> {
-        let rates = self.rates(Outcome::Fail);
-        rates.fold(None, |least, rate| {
-            Some(least.map_or(rate, |least: f64| least.min(rate)))
-        })
-    }
-
-    fn rates(&self, outcome: Outcome) -> impl Iterator<Item = f64> {
-        let steps = self.steps.iter();
-        steps
-            .filter(move |step| step.outcome == outcome)
-            .map(|step| step.per_s)
-    }
-
-    fn count(&self, purpose: Purpose) -> usize {
-        let steps = self.steps.iter();
-        steps.filter(|step| step.purpose == purpose).count()
-    }
-
-    fn confirmations(&self) -> impl Iterator<Item = &Step> {
-        let steps = self.steps.iter();
-        steps.filter(|step| step.purpose == Purpose::Confirm)
-    }
-
-    /// The rates that were to be confirmed, in order.
-    fn candidates(&self) -> Vec<f64> {
-        let mut rates: Vec<f64> = self.confirmations().map(|step| step.per_s).collect();
-        rates.dedup();
-        rates
-    }
-
-    fn confirmed(&self, per_s: f64) -> usize {
-        let of_rate = self.confirmations().filter(|step| step.per_s == per_s);
-        of_rate.filter(|step| step.outcome == Outcome::Pass).count()
-    }
-
-    fn refused(&self, per_s: f64) -> bool {
-        let mut of_rate = self.confirmations().filter(|step| step.per_s == per_s);
-        of_rate.any(|step| step.outcome == Outcome::Fail)
-    }
-
-    /// The highest rate that passed all of its confirmations.
-    fn rated(&self) -> Option<f64> {
-        let candidates = self.candidates().into_iter();
-        candidates
-            .filter(|rate| self.confirmed(*rate) >= CONFIRMATIONS && !self.refused(*rate))
-            .fold(None, |most, rate| {
-                Some(most.map_or(rate, |most: f64| most.max(rate)))
-            })
     }
 }

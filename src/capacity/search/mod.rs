@@ -13,6 +13,7 @@
 //! where a burst was seen, and before the confirmations in any case, the burst is spent first by a short overload.
 
 mod belief;
+mod bound;
 pub mod demand;
 pub mod file;
 
@@ -50,11 +51,26 @@ pub struct Settings {
 }
 
 /// A limit as the search needs it: how many of how many may be beyond it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bound {
     /// As people say it: `response p99 of flow shoppers`.
     pub name: String,
-    /// The share that may be beyond: 0.01 for a p99.
+    /// How many may be beyond: a share of all, 0.01 for a p99; with `per_second` a number a second.
+    pub allowed: f64,
+    /// A scenario that limits a count limits it over its own run, which a step is a part of: so many a second.
+    #[serde(default)]
+    pub per_second: bool,
+    /// Judged window by window; `None`: over all that is measured of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Windowed>,
+}
+
+/// The windows of a limit that is judged window by window. A step holds whole ones, the first begins where measuring does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Windowed {
+    /// How long one is, in seconds.
+    pub seconds: u32,
+    /// The share of them that may miss: what the scenario allows, of as many as its own run has.
     pub allowed: f64,
 }
 
@@ -161,10 +177,10 @@ pub struct Step {
     pub waits_s: f64,
     /// What gave way; what came closest where nothing did.
     pub reason: String,
-    /// By limit: the share beyond it, with its 90 % interval.
+    /// By limit: the share beyond it (where it is judged by windows: of those that missed it), with its 90 % interval.
     pub shares: Vec<[f64; 3]>,
-    /// How many events the share rests on, correlation discounted, of the limit that came closest.
-    pub effective: f64,
+    /// By limit: how many independent events, or seconds of a lag, would tell as much as what was measured.
+    pub effective: Vec<f64>,
 }
 
 /// Why a search ended.

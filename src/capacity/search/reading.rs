@@ -104,7 +104,10 @@ impl Gathered {
             offered_per_s: self.offered as f64 / seconds,
             acknowledged_per_s: self.acknowledged as f64 / seconds,
             bytes_per_s: self.bytes as f64 / seconds,
-            response_us: quantile.and_then(|q| self.interval(q, step.effective)),
+            response_us: quantile.and_then(|q| {
+                let effective = limits.plotted_index().and_then(|i| step.effective.get(i));
+                self.interval(q, effective.copied().unwrap_or(0.0))
+            }),
             throttled_us: self.brokers.values().map(|most| most.0).max().unwrap_or(0),
             broker: broker.map(|(name, _)| name.clone()),
             topic: self.slowest_topic(quantile.unwrap_or(0.99), scenario),

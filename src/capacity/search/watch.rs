@@ -2,36 +2,49 @@
 
 use std::time::Duration;
 
-use super::{Bound, Settled, Tally};
-use crate::capacity::slo::{Question, questions, subject_name};
+use super::{Bound, Settled, Tally, Windowed};
+use crate::capacity::paired::is_throttled;
+use crate::capacity::slo::{Figure, Question, Row, duration, questions, subject_name};
 use crate::measure::health::{CORE_LIMIT, RUN_QUEUE_LIMIT, STEAL_LIMIT};
 use crate::measure::histogram::WindowHistogram;
 use crate::measure::line::{FlowLine, GeneratorSecond, WindowLine};
 use crate::measure::units;
 use crate::scenario::{Limit, Metric, Scenario, Subject};
 
-/// The limits of a scenario that can be watched second by second. What only the end of a run tells (missing, duplicated and reordered
-/// records) is judged there.
+/// The limits of a scenario, watched second by second. Those that count from a spike or an action are left out: at a constant rate there
+/// is none.
 #[derive(Clone, Debug)]
 pub struct Limits {
     watched: Vec<(Question, String)>,
+    /// As people say them, of those left out.
+    left_out: Vec<String>,
+    /// How long the scenario's own run is, without its warm-up: real seconds.
+    run_s: f64,
     /// Whether the generator may be found to be the limit.
     judges_generator: bool,
     send_delay_limit_us: u64,
 }
 
 impl Limits {
-    /// Those of a scenario. `judges_generator`: false on a cluster that shares our process. `send_delay_limit_ns`: the p99 above which
-    /// the generator is late.
-    pub fn of(scenario: &Scenario, judges_generator: bool, send_delay_limit_ns: u64) -> Limits {
-        let watched = questions(scenario).into_iter().filter(is_watched);
+    /// Those of a scenario. `run`: how long its own run is, which counts and windows are allowed for; warm-up left out.
+    /// `judges_generator`: false on a cluster that shares our process. `send_delay_limit_ns`: the p99 above which the generator is late.
+    pub fn of(
+        scenario: &Scenario,
+        run: Duration,
+        judges_generator: bool,
+        send_delay_limit_ns: u64,
+    ) -> Limits {
+        let named = |question: Question| {
+            let name = subject_name(scenario, question.subject).to_owned();
+            (question, name)
+        };
+        let all = questions(scenario).into_iter().map(named);
+        let (watched, left_out): (Vec<_>, Vec<_>) =
+            all.partition(|(question, _)| is_watched(question));
         Limits {
-            watched: watched
-                .map(|question| {
-                    let name = subject_name(scenario, question.subject).to_owned();
-                    (question, name)
-                })
-                .collect(),
+            watched,
+            left_out: left_out.iter().map(|(q, name)| words(q, name)).collect(),
+            run_s: run.as_secs_f64().max(1.0),
             judges_generator,
             send_delay_limit_us: send_delay_limit_ns / 1_000,
         }
@@ -39,11 +52,19 @@ impl Limits {
 
     /// What the search is told of them.
     pub fn bounds(&self) -> Vec<Bound> {
-        let bound = |(question, name): &(Question, String)| Bound {
-            name: words(question, name),
-            allowed: allowed(question),
-        };
+        let bound = |(question, name): &(Question, String)| bound(question, name, self.run_s);
         self.watched.iter().map(bound).collect()
+    }
+
+    /// Limits that a search can't judge, as people say them: `recovery (response p99 < 1 s) of flow shoppers`.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// The longest of the windows by which limits are judged; zero: none is judged so.
+    pub fn longest_window(&self) -> Duration {
+        let windows = self.watched.iter().filter_map(|(q, _)| q.every);
+        windows.map(|every| every.window).max().unwrap_or_default()
     }
 
     /// The longest time that a limit on response times allows; `None`: none limits them.
@@ -64,14 +85,18 @@ impl Limits {
         })
     }
 
-    /// The response limit that is plotted: the first, as (flow or event, quantile, limit in microseconds).
+    /// The response limit that is plotted, the first, and the name of the flow or event it is about.
     pub fn plotted(&self) -> Option<(&Question, &str)> {
-        let mut responses = self.watched.iter();
-        responses
-            .find(|(question, _)| {
-                question.metric == Metric::Response && question.quantile.is_some()
-            })
-            .map(|(question, name)| (question, name.as_str()))
+        let (question, name) = &self.watched[self.plotted_index()?];
+        Some((question, name.as_str()))
+    }
+
+    /// Its place among [`Limits::bounds`].
+    pub fn plotted_index(&self) -> Option<usize> {
+        let is_plotted = |(question, _): &(Question, String)| {
+            question.metric == Metric::Response && question.quantile.is_some()
+        };
+        self.watched.iter().position(is_plotted)
     }
 
     /// A completed second.
@@ -80,7 +105,7 @@ impl Limits {
         Settled {
             action,
             tallies: self.watched.iter().map(tally).collect(),
-            throttled: throttled(line),
+            throttled: is_throttled(line),
             complaint: self.complaint(line),
         }
     }
@@ -125,14 +150,6 @@ fn busy(used: &GeneratorSecond) -> Option<String> {
     (used.steal > STEAL_LIMIT).then(|| "the hypervisor took a part of this machine".to_owned())
 }
 
-/// Whether a broker asked the client to wait.
-fn throttled(line: &WindowLine) -> bool {
-    let client = line.client.iter();
-    client
-        .flat_map(|client| client.brokers.values())
-        .any(|broker| broker.throttle_max_us > 0)
-}
-
 fn is_watched(question: &Question) -> bool {
     question.subject.is_some()
         && match question.metric {
@@ -143,32 +160,59 @@ fn is_watched(question: &Question) -> bool {
             | Metric::LagRecords
             | Metric::LagTime
             | Metric::Failed
+            | Metric::Missing
             | Metric::Corrupt
+            | Metric::Duplicated
+            | Metric::Reordered
             | Metric::Achieved => true,
-            Metric::Missing | Metric::Duplicated | Metric::Reordered => false,
             // They count from a spike or an action, of which there is none at a constant rate.
             Metric::Drain | Metric::Recovery | Metric::TimeAbove => false,
         }
 }
 
-fn allowed(question: &Question) -> f64 {
-    match question.limit {
-        Limit::AtMostShare(share) => share,
-        Limit::AtLeastShare(share) => 1.0 - share,
-        Limit::BelowTime(_) | Limit::AtMostCount(_) => question.quantile.map_or(0.0, |q| 1.0 - q),
+/// The limit of a question, in a scenario whose own run lasts `run_s` seconds.
+fn bound(question: &Question, name: &str, run_s: f64) -> Bound {
+    let every = question.every.map(|every| {
+        // As the judge of a run has them: whole seconds, the last window cut short by the end.
+        let seconds = u32::try_from(every.window.as_secs()).unwrap_or(u32::MAX);
+        let seconds = seconds.max(1);
+        let windows = (run_s / f64::from(seconds)).ceil().max(1.0);
+        Windowed {
+            seconds,
+            allowed: (f64::from(every.allow) / windows).min(1.0),
+        }
+    });
+    let is_level = matches!(question.metric, Metric::LagRecords | Metric::LagTime);
+    let over_s = every.map_or(run_s, |every| f64::from(every.seconds));
+    let (allowed, per_second) = match question.limit {
+        Limit::AtMostShare(share) => (share, false),
+        Limit::AtLeastShare(share) => (1.0 - share, false),
+        Limit::AtMostCount(count) if !is_level => (count as f64 / over_s, true),
+        Limit::BelowTime(_) | Limit::AtMostCount(_) => {
+            (question.quantile.map_or(0.0, |q| 1.0 - q), false)
+        }
+    };
+    Bound {
+        name: words(question, name),
+        allowed,
+        per_second,
+        every,
     }
 }
 
 fn words(question: &Question, name: &str) -> String {
-    let row = crate::capacity::slo::Row {
+    let row = Row {
         question: question.clone(),
         name: name.to_owned(),
         after: None,
-        measured: crate::capacity::slo::Figure::Nothing,
+        measured: Figure::Nothing,
         windows: None,
         held: false,
     };
-    format!("{} of {}", row.what(), row.whom())
+    let windows = question.every.map_or_else(String::new, |every| {
+        format!(" in windows of {}", duration(every.window))
+    });
+    format!("{} of {}{windows}", row.what(), row.whom())
 }
 
 fn tally(question: &Question, name: &str, line: &WindowLine) -> Tally {
@@ -185,6 +229,9 @@ fn tally(question: &Question, name: &str, line: &WindowLine) -> Tally {
             Metric::EndToEnd => times(question, Some(&group.end_to_end), 0),
             Metric::LagRecords => level(question, group.lag_records),
             Metric::LagTime => level(question, group.lag_us),
+            Metric::Missing => share(group.missing, group.during.records + group.missing),
+            Metric::Duplicated => share(group.duplicated, group.during.records),
+            Metric::Reordered => share(group.reordered, group.during.records),
             _ => share(group.during.corrupt, group.during.records),
         }),
         None => None,
@@ -232,5 +279,104 @@ fn share(over: u64, of: u64) -> Tally {
     Tally {
         over: over as f64,
         of: of as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::tests::scenario;
+    use crate::measure::line::{GroupDuring, GroupLine};
+    use crate::scenario::{Every, Slo};
+
+    fn slo(metric: Metric, limit: Limit) -> Slo {
+        Slo {
+            metric,
+            subject: None,
+            quantile: None,
+            limit,
+            every: None,
+            above: None,
+            after: None,
+            all: true,
+            implied: false,
+        }
+    }
+
+    /// The limits of a scenario whose own run lasts a minute.
+    fn limits(slos: Vec<Slo>) -> Limits {
+        let scenario = Scenario { slos, ..scenario() };
+        Limits::of(&scenario, Duration::from_secs(60), true, 1_000_000)
+    }
+
+    #[test]
+    fn what_groups_find_is_judged_second_by_second() {
+        let metrics = [
+            Metric::Missing,
+            Metric::Corrupt,
+            Metric::Duplicated,
+            Metric::Reordered,
+        ];
+        let limits = limits(metrics.map(|m| slo(m, Limit::AtMostCount(0))).into());
+        let names: Vec<String> = limits.bounds().into_iter().map(|b| b.name).collect();
+        assert_eq!(names.len(), 8, "of two groups each: {names:?}");
+        assert_eq!(names[0], "missing of group analytics");
+        let mut line = WindowLine::default();
+        line.consume.insert(
+            "audit".to_owned(),
+            GroupLine {
+                during: GroupDuring {
+                    records: 100,
+                    corrupt: 2,
+                    ..GroupDuring::default()
+                },
+                missing: 1,
+                duplicated: 3,
+                reordered: 4,
+                ..GroupLine::default()
+            },
+        );
+        let tallies = limits.settled(&line, Some(7)).tallies;
+        let of_audit: Vec<(f64, f64)> = tallies
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .map(|tally| (tally.over, tally.of))
+            .collect();
+        assert_eq!(
+            of_audit,
+            [(1.0, 101.0), (2.0, 100.0), (3.0, 100.0), (4.0, 100.0)]
+        );
+    }
+
+    #[test]
+    fn counts_and_windows_are_those_of_the_scenarios_own_run() {
+        let mut failed = slo(Metric::Failed, Limit::AtMostCount(30));
+        let per_run = limits(vec![failed.clone()]).bounds();
+        assert_eq!((per_run[0].allowed, per_run[0].per_second), (0.5, true));
+        // Every 8 s, 2 may: of eight windows, the last of which is cut short.
+        failed.every = Some(Every {
+            window: Duration::from_secs(8),
+            allow: 2,
+        });
+        let limits = limits(vec![failed]);
+        let windowed = &limits.bounds()[0];
+        assert_eq!(windowed.allowed, 30.0 / 8.0, "30 in each window");
+        let every = windowed.every.expect("it has windows");
+        assert_eq!((every.seconds, every.allowed), (8, 0.25));
+        assert_eq!(windowed.name, "failed of flow shoppers in windows of 8 s");
+        assert_eq!(limits.longest_window(), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn a_lag_is_a_level_and_what_counts_from_a_spike_is_left_out() {
+        let lag = slo(Metric::LagRecords, Limit::AtMostCount(500));
+        let drain = slo(Metric::Drain, Limit::BelowTime(Duration::from_secs(30)));
+        let limits = limits(vec![lag, drain]);
+        let bounds = limits.bounds();
+        assert_eq!(bounds.len(), 2);
+        assert!(bounds.iter().all(|b| b.allowed == 0.0 && !b.per_second));
+        assert_eq!(limits.left_out().len(), 2);
+        assert_eq!(limits.left_out()[0], "time to drain of group analytics");
     }
 }

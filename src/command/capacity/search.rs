@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::driver::{Driver, Keep, Shown, View, watcher};
+use crate::capacity::judge::losses;
 use crate::capacity::search::file::SearchFile;
 use crate::capacity::search::reading::Reading;
 use crate::capacity::search::watch::Limits;
@@ -22,6 +23,7 @@ use crate::measure::folder;
 use crate::measure::health::send_delay_limit_ns;
 use crate::measure::units;
 use crate::report::progress::Progress;
+use crate::scenario::Scenario;
 use crate::target::TargetError;
 
 /// The first rate, as a share of the scenario's peak.
@@ -30,6 +32,8 @@ const START: f64 = 0.1;
 const ASKED: f64 = 4.0;
 /// The run lasts longer than the search may, so that the search ends it.
 const SPARE: Duration = Duration::from_secs(10);
+/// Steps that a search takes at least, roughly: a bracket, a few bisections, three confirmations.
+const STEPS: u32 = 12;
 /// What the backlog is held against where no limit on times says how long may be waited.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -50,6 +54,9 @@ impl super::Search<'_> {
         }
         self.interrupts.commit();
         let limits = self.limits(&prepared);
+        for warning in doubts(&self.scenario, &limits, args.max_duration) {
+            progress.printer().line(&format!("warning: {warning}"));
+        }
         let settings = self.settings(&limits, most_per_s);
         let folder = match folder::create(args.out.as_deref(), &self.scenario.name, wall_now()) {
             Ok(folder) => folder,
@@ -85,11 +92,13 @@ impl super::Search<'_> {
     }
 
     fn limits(&self, prepared: &Prepared) -> Limits {
-        let tightest = Limits::of(&prepared.scenario, false, 0).tightest();
+        let time = &self.scenario.time;
+        let run = Duration::from_nanos(time.run_ns()).saturating_sub(time.warmup);
+        let tightest = Limits::of(&prepared.scenario, run, false, 0).tightest();
         let late_ns = send_delay_limit_ns(tightest.map(|limit| limit.as_nanos() as u64));
         // The embedded cluster shares our process: who is the limit there can't be told.
         let judges = prepared.info.kind != "embedded";
-        Limits::of(&prepared.scenario, judges, late_ns)
+        Limits::of(&prepared.scenario, run, judges, late_ns)
     }
 
     fn settings(&self, limits: &Limits, most_per_s: Option<f64>) -> Settings {
@@ -274,19 +283,34 @@ fn usable(ran: &Ran) -> Result<()> {
     Err(TargetError::Unusable(text).into())
 }
 
-/// Records that were lost or damaged, and parts of the run that are missing.
+/// Records that were lost, damaged or reordered over all of the search, and parts of the run that are missing.
 fn lost(prepared: &Prepared, ran: &Ran) -> Vec<String> {
-    let groups = prepared.scenario.consumers.iter().zip(&ran.groups);
-    let mut lost = Vec::new();
-    for (group, counts) in groups {
-        let account = GroupAccount::from(*counts);
-        for (count, what) in [(account.missing, "missing"), (account.corrupt, "corrupt")] {
-            if count > 0 {
-                let records = units::counted(count, "records");
-                lost.push(format!("{records} {what} for group {}", group.name));
-            }
-        }
-    }
+    let groups: Vec<GroupAccount> = ran.groups.iter().map(|g| GroupAccount::from(*g)).collect();
+    let mut lost = losses(&prepared.scenario, &groups);
     lost.extend(ran.incomplete.iter().cloned());
     lost
+}
+
+/// What the user should know of the limits before the search begins.
+fn doubts(scenario: &Scenario, limits: &Limits, most: Duration) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if !scenario.actions.is_empty() {
+        doubts.push("the scenario's actions are left out: a search holds its rates".to_owned());
+    }
+    if !limits.left_out().is_empty() {
+        doubts.push(format!(
+            "not judged, since they count from a spike or an action and a search holds its rates: {}",
+            limits.left_out().join(", ")
+        ));
+    }
+    let window = limits.longest_window();
+    let needed = window * STEPS;
+    if needed > most {
+        doubts.push(format!(
+            "a step lasts as long as the windows its limits are judged by, {}: allow more than {} with --max-duration",
+            units::time_us(window.as_micros() as u64),
+            units::time_us(needed.as_micros() as u64)
+        ));
+    }
+    doubts
 }

@@ -116,7 +116,7 @@ fn refuse_commands(name: &str, scenario: &Scenario) -> Result<()> {
         return Ok(());
     }
     Err(Usage(format!(
-        "the built-in scenario {name} runs commands: {}; allow them with highwater run --allow-actions, or copy the scenario \
+        "the built-in scenario {name} runs commands: {}; allow them with --allow-actions, or copy the scenario \
          (highwater scenarios copy {name}) and write your own",
         commands.join("; "),
     ))

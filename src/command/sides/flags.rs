@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::capacity::effect::{Compared, Question};
 use crate::cli::{ClusterArgs, MinEffect, PairedArgs};
 use crate::command::exit::Usage;
+use crate::command::readable;
 use crate::measure::units;
 use crate::scenario::Scenario;
 use crate::target::kafka::config::ClientOptions;
@@ -15,10 +16,21 @@ use crate::target::kafka::config::ClientOptions;
 const QUANTILES: [f64; 2] = [0.5, 0.99];
 
 /// A side's client: the shared file, its own, then `-X`. `-b` is for a side whose files name no cluster.
+/// `own`: the flag as it is typed, and its file.
+///
+/// # Errors
+/// A file can't be read, or holds what is no property.
 pub(in crate::command) fn options_of(
     shared: &ClusterArgs,
-    own: Option<&PathBuf>,
+    own: Option<(&str, &PathBuf)>,
 ) -> Result<ClientOptions> {
+    if let Some(file) = &shared.config {
+        readable("--config", file)?;
+    }
+    if let Some((flag, file)) = own {
+        readable(flag, file)?;
+    }
+    let own = own.map(|(_, file)| file);
     let files: Vec<PathBuf> = shared.config.iter().chain(own).cloned().collect();
     let options = ClientOptions::read(None, &files, &shared.properties)?;
     match (options.bootstrap(), &shared.bootstrap) {

@@ -48,6 +48,11 @@ impl LedgerConsumer {
         self.ledger.settled_ns(self.group, timed)
     }
 
+    /// [`Ledger::note_log_start`].
+    pub fn note_log_start(&self, topic: u16, partition: u32, start: i64) {
+        self.ledger.note_log_start(topic, partition, start);
+    }
+
     /// The group reads a record with a verified stamp.
     #[inline]
     pub fn consumed(&mut self, topic: u16, partition: u32, offset: i64, id: Identity) -> Seen {

@@ -89,6 +89,18 @@ pub struct GroupCounts {
     pub reread: u64,
 }
 
+/// What a group has found so far that should not be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Events seen again at another offset.
+    pub duplicated: u64,
+    /// Seen after a later one of the same flow, shard and partition.
+    pub reordered: u64,
+    /// Acknowledged, and jumped over by the group though the log still holds that place. What was cut off a log's end is no part of it:
+    /// that shows in [`Ledger::account`] alone.
+    pub missing: u64,
+}
+
 /// The account of all events, shared by producers' and members' threads.
 #[derive(Debug)]
 pub struct Ledger {
@@ -226,10 +238,35 @@ impl Ledger {
             .collect()
     }
 
-    /// How many duplicated and reordered records the group has found so far.
-    pub fn found(&self, group: usize) -> (u64, u64) {
+    /// What the group has found so far that should not be. Of what the log's start has passed, only what [`Ledger::note_log_start`] told
+    /// is left out of what is missing.
+    pub fn found(&self, group: usize) -> Faults {
         let of = &self.groups[group];
-        (of.duplicated.load(Relaxed), of.reordered.load(Relaxed))
+        Faults {
+            duplicated: of.duplicated.load(Relaxed),
+            reordered: of.reordered.load(Relaxed),
+            missing: self
+                .places_of(group)
+                .map(|(_, _, at)| self.jumped(group, at))
+                .sum(),
+        }
+    }
+
+    /// How many acknowledged events of a partition the group has jumped over, between the log's start and its position.
+    fn jumped(&self, group: usize, place: usize) -> u64 {
+        let track = &self.groups[group].tracks[place];
+        if !track.is_gapped() {
+            return 0;
+        }
+        let log = &self.logs[place];
+        let (start, position) = (log.start(), track.position());
+        let aside = track.aside();
+        let acknowledged = log.acknowledged();
+        let gaps = aside.gaps.clipped(start, position);
+        gaps.map(|(from, to)| {
+            acknowledged.count(from, to) - acknowledged.count_common(&aside.elsewhere, from, to)
+        })
+        .sum()
     }
 
     /// How many records lie between the group's positions and the acknowledged ends of its partitions. Of what the log's start

@@ -516,6 +516,31 @@ fn what_is_missing_is_known_by_the_second_it_was_due_in() {
 }
 
 #[test]
+fn what_was_jumped_over_is_missing_until_the_log_has_dropped_it_or_it_is_read() {
+    let ledger = simple(1, 1);
+    let mut producer = ledger.producer(0, 0);
+    producer.open_bin(0, &arrivals(0, 1, 1, |_| 10));
+    for ordinal in 0..10 {
+        producer.acknowledged(id(0, 0, ordinal), 0, 0, i64::from(ordinal));
+    }
+    producer.flush();
+    let mut member = ledger.consumer(0);
+    let missing = || ledger.found(0).missing;
+    member.consumed(0, 0, 0, id(0, 0, 0));
+    assert_eq!(missing(), 0, "what is ahead is unread");
+    // 1 to 3 are jumped over, and 7 whose event was seen at 4.
+    member.consumed(0, 0, 4, id(0, 0, 7));
+    assert_eq!(missing(), 3);
+    member.consumed(0, 0, 5, id(0, 0, 5));
+    member.consumed(0, 0, 8, id(0, 0, 8));
+    assert_eq!(missing(), 4, "6 as well, and 7 was seen elsewhere");
+    member.consumed(0, 0, 3, id(0, 0, 3));
+    assert_eq!(missing(), 3, "3 was read late");
+    member.note_log_start(0, 0, 2);
+    assert_eq!(missing(), 2, "1 is expired");
+}
+
+#[test]
 fn records_before_the_start_are_not_ours() {
     let ledger = simple(1, 1);
     ledger.set_start(0, 0, 0, 100);

@@ -87,6 +87,11 @@ impl Track {
         self.position.store(offset, SeqCst);
     }
 
+    /// Whether the group ever jumped over anything.
+    pub fn is_gapped(&self) -> bool {
+        self.gapped.load(SeqCst)
+    }
+
     /// The gaps and the offsets seen elsewhere.
     pub fn aside(&self) -> MutexGuard<'_, Aside> {
         lock(&self.aside)

@@ -236,6 +236,7 @@ fn group<H: Times>(into: &mut GroupLine, later: &GroupLine<H>) -> Result<(), Cod
     into.during.foreign += later.during.foreign;
     into.duplicated += later.duplicated;
     into.reordered += later.reordered;
+    into.missing += later.missing;
     into.lag_records = into.lag_records.max(later.lag_records);
     into.lag_us = into.lag_us.max(later.lag_us);
     later.end_to_end.add_to(&mut into.end_to_end)

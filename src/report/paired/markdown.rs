@@ -111,9 +111,7 @@ fn sides(file: &PairedFile, page: &mut Page) {
         .map(|side| {
             let mut row = vec![name(&side.name)];
             row.extend(counts(side).map(units::count));
-            if let Some((month, billion)) = price(side) {
-                row.extend([month, billion]);
-            }
+            row.extend(price(file, side));
             row
         })
         .collect();

@@ -147,11 +147,13 @@ fn counts(side: &SideResult) -> [u64; 8] {
     ]
 }
 
-/// What a side costs: a month, and a billion events.
-fn price(side: &SideResult) -> Option<(String, String)> {
-    let per_billion = side.price_per_billion;
-    let per_billion = per_billion.map_or("-".to_owned(), |price| format!("{price:.2}"));
-    side.price.map(|price| (format!("{price:.2}"), per_billion))
+/// What a side costs: a month, and a billion events. Nothing where no side has a price.
+fn price(file: &PairedFile, side: &SideResult) -> Vec<String> {
+    if file.sides.iter().all(|side| side.price.is_none()) {
+        return Vec::new();
+    }
+    let shown = |price: Option<f64>| price.map_or("-".to_owned(), |price| format!("{price:.2}"));
+    vec![shown(side.price), shown(side.price_per_billion)]
 }
 
 #[cfg(test)]

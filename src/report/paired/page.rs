@@ -91,7 +91,7 @@ fn figures(file: &PairedFile, side: &str, is_first: bool) -> Markup {
                         td.missed[is_worse(figure)] { (finding(figure)) }
                     } } }
                 } }
-                @for figure in &figures {
+                @for figure in figures.iter().filter(|figure| !figure.pairs.is_empty()) {
                     figure {
                         h3 { (figure.name) ": " (finding(figure)) }
                         (strip(figure))
@@ -119,7 +119,7 @@ fn sides(file: &PairedFile) -> Markup {
                     @for ((_, is_loss), count) in COUNTS.into_iter().zip(counts(side)) {
                         td.n.loss[is_loss && count > 0] { (units::count(count)) }
                     }
-                    @if let Some((month, billion)) = price(side) { td.n { (month) } td.n { (billion) } }
+                    @for price in price(file, side) { td.n { (price) } }
                 } } }
             } }
             div.facts { @for side in &file.sides {
@@ -127,7 +127,7 @@ fn sides(file: &PairedFile) -> Markup {
                     h3 { bdi { (shown(&side.name)) } }
                     dl {
                         dt { "from" } dd { bdi { (shown(&side.source)) } }
-                        dt { "cluster" } dd { bdi { (shown(&side.bootstrap.join(", "))) } }
+                        @if !side.bootstrap.is_empty() { dt { "cluster" } dd { bdi { (shown(&side.bootstrap.join(", "))) } } }
                         dt { "runs" } dd { (side.counted) " counted, " (side.disturbed) " disturbed" }
                         @for (name, value) in &side.client { dt { (shown(name)) } dd { bdi { (shown(value)) } } }
                     }

@@ -16,9 +16,9 @@ const DOTS: (f64, f64) = (22.0, 78.0);
 const BAR: f64 = 98.0;
 const AXIS: f64 = 116.0;
 /// Ratios that a tick may stand at.
-const TICKS: [f64; 21] = [
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0,
-    3.0, 5.0, 10.0, 100.0,
+const TICKS: [f64; 23] = [
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.25,
+    1.5, 2.0, 3.0, 5.0, 10.0, 100.0,
 ];
 
 /// A scale of log ratios.
@@ -66,6 +66,17 @@ impl Scale {
     }
 }
 
+/// What is written at a tick: whole percents, or a factor.
+fn label(tick: f64) -> String {
+    let percent = ((tick - 1.0) * 100.0).round();
+    match percent {
+        0.0 => "no change".to_owned(),
+        p if p >= 200.0 => format!("× {tick:.0}"),
+        p if p > 0.0 => format!("+{p:.0} %"),
+        p => format!("−{:.0} %", -p),
+    }
+}
+
 /// The strip of a figure; the shaded side is worse by what matters.
 pub(super) fn strip(figure: &FigureResult) -> Markup {
     let scale = Scale::of(figure);
@@ -103,7 +114,7 @@ pub(super) fn strip(figure: &FigureResult) -> Markup {
             line.axis x1=(SIDE) x2=(WIDTH - SIDE) y1=(AXIS) y2=(AXIS) {}
             @for tick in scale.ticks() {
                 text x=(at(scale.x(tick))) y=(AXIS + 20.0) text-anchor="middle" {
-                    @if tick == 1.0 { "no change" } @else { (change(tick)) }
+                    (label(tick))
                 }
             }
         }

@@ -160,9 +160,7 @@ fn sides(file: &PairedFile, paint: Paint) -> Vec<String> {
                 if is_loss { Tone::Bad } else { Tone::Plain },
             )
         }));
-        if let Some((month, billion)) = price(side) {
-            row.extend([month, billion].map(Cell::from));
-        }
+        row.extend(price(file, side).into_iter().map(Cell::from));
         table.row(row);
     }
     table.lines(paint)

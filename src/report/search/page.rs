@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::capacity::search::file::SearchFile;
-use crate::capacity::search::{Outcome, Purpose, Step};
+use crate::capacity::search::{Bound, Outcome, Purpose, Step};
 use crate::measure::folder::write_by_rename;
 use crate::measure::units;
 use crate::report::html::number::name;
@@ -78,17 +78,23 @@ fn what(file: &SearchFile) -> Markup {
 }
 
 fn steps(file: &SearchFile) -> Markup {
+    let throttled = is_throttled(file);
     html! {
         @if !file.steps.is_empty() { section {
             h2 { "Steps" }
             div.scroll { table {
                 thead { tr {
-                    th { "" } th { "for" } th.n { "rate" } th.n { "offered" } th.n { "acknowledged" } th.n { "from" } th.n { "held" } th.n { "response" } th.n { "throttled" } th { "why" }
+                    th { "" } th { "for" } th.n { "rate" } th.n { "offered" } th.n { "acknowledged" } th.n { "from" } th.n { "held" } th.n { "response" } @if throttled { th.n { "throttled" } } th { "what gave, or came closest" }
                 } }
                 tbody { @for step in &file.steps { (row(file, step)) } }
             } }
         } }
     }
+}
+
+/// Whether the cluster ever asked the client to wait.
+fn is_throttled(file: &SearchFile) -> bool {
+    file.readings.iter().any(|reading| reading.throttled_us > 0)
 }
 
 fn row(file: &SearchFile, step: &Step) -> Markup {
@@ -115,8 +121,10 @@ fn row(file: &SearchFile, step: &Step) -> Markup {
             Some(None) if file.limit.is_some() => { "no answer" },
             _ => {},
         } }
-        td.n { @if let Some(us) = reading.map(|r| r.throttled_us).filter(|us| *us > 0) { (units::time_us(us)) } }
-        td.line { (plot::shown(&step.reason)) @if !step.clear { ", not clearly" } }
+        @if is_throttled(file) {
+            td.n { @if let Some(us) = reading.map(|r| r.throttled_us).filter(|us| *us > 0) { (units::time_us(us)) } }
+        }
+        td.dim[step.outcome == Outcome::Pass] { (plot::shown(&step.reason)) @if !step.clear { ", not clearly" } }
     } }
 }
 
@@ -148,13 +156,34 @@ fn demand(file: &SearchFile) -> Markup {
     }
 }
 
+/// What may be beyond a limit.
+fn allowed(limit: &Bound) -> String {
+    let beyond = match limit.per_second {
+        false if limit.allowed > 0.0 => {
+            format!("at most {} beyond it", units::share(limit.allowed))
+        }
+        true if limit.allowed > 0.0 => format!("at most {} a second", units::short(limit.allowed)),
+        _ => "none beyond it".to_owned(),
+    };
+    match limit.every {
+        None => beyond,
+        Some(every) if every.allowed > 0.0 => {
+            format!(
+                "{beyond}, but for {} of the windows",
+                units::share(every.allowed)
+            )
+        }
+        Some(_) => format!("{beyond} in any window"),
+    }
+}
+
 fn set_up(file: &SearchFile) -> Markup {
     html! {
         section {
             h2 { "What was searched" }
             @if let Some(settings) = &file.settings {
                 ul {
-                    @for limit in &settings.limits { li { (plot::shown(&limit.name)) ": at most " (units::share(limit.allowed)) " beyond its limit" } }
+                    @for limit in &settings.limits { li { (plot::shown(&limit.name)) ": " (allowed(limit)) } }
                     li { "no backlog and no lag that grows" }
                 }
                 p.dim {

@@ -80,7 +80,7 @@ fn response(file: &SearchFile) -> Option<Figure> {
     let x = Y::log(
         Unit::Rate,
         rates().fold(f64::INFINITY, f64::min) * 0.9,
-        rates().fold(0.0, f64::max),
+        rates().fold(0.0, f64::max) * 1.15,
     );
     let limits = vec![Limit {
         at: *limit_us,
@@ -95,10 +95,14 @@ fn response(file: &SearchFile) -> Option<Figure> {
     );
     figure.limits = limits;
     figure.shades = estimate(file);
-    figure.note = Some(
-        "Each dot is a rate that was held. Past the capacity a quantile only tells how long it was held. The shade is the 90 % interval of the capacity; a step below the limit can still have failed, by a backlog that grew."
-            .to_owned(),
-    );
+    let shade = match figure.shades.is_empty() {
+        true => "",
+        false => "The shade is the 90 % interval of the capacity. ",
+    };
+    figure.note = Some(format!(
+        "Each dot is a rate that was held. Past the capacity a quantile only tells how long it was held. {shade}A step below the limit can \
+         still have failed, by a backlog that grew."
+    ));
     Some(filled(figure, layers))
 }
 

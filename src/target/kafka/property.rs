@@ -19,7 +19,7 @@ pub enum Origin {
     File {
         /// The file as typed.
         path: PathBuf,
-        /// Its line, from 1.
+        /// Its line, from 1; 0: all of it.
         line: usize,
     },
     /// With `-X`.
@@ -33,6 +33,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("built-in default"),
             Origin::Scenario(table) => f.write_str(table),
+            Origin::File { path, line: 0 } => write!(f, "{}", path.display()),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             Origin::Flag => f.write_str("-X"),
             Origin::Bootstrap => f.write_str("-b"),
@@ -133,7 +134,7 @@ pub(super) fn read_file(path: &Path, given: &mut Vec<Property>, errors: &mut Vec
         Err(error) => {
             let text = format!("cannot read this file of client properties: {error}");
             return errors.push(PropertyError {
-                origin: origin(1),
+                origin: origin(0),
                 text,
             });
         }
