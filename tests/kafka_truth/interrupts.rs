@@ -101,6 +101,6 @@ fn a_cluster_that_does_not_answer_keeps_nobody_waiting() {
     // Where the logs end can't be known then; what was acknowledged and not yet read is unread, and not missing.
     assert!(done.reasons().contains(&"incomplete".to_owned()), "{told}");
     assert_eq!(done.json["consume"]["readers"]["missing"], 0, "{told}");
-    // 10 s to settle, 5 s to leave the group, and 10 s for each of two questions to the cluster.
+    // 10 s to settle, 5 s to leave the group, 10 s for each of two questions to the cluster, and 5 s for whether anybody is there.
     assert!(took_s < 50, "{told}");
 }

@@ -26,6 +26,8 @@ use crate::target::Failure;
 pub const REACH: u64 = 10;
 /// How long one request may take: milliseconds.
 const REQUEST_MS: i32 = 10_000;
+/// How long who leads what is waited for: a broker that lives knows it.
+const LEADERS_MS: i32 = 5_000;
 
 /// A cluster, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,18 +243,18 @@ impl Admin {
                 Ok(offsets) => return Ok(offsets),
                 Err(moving) => moving,
             };
-            if Monotonic.now() > deadline {
+            // A cluster of which nobody answers has no new leader to ask: whoever waits for the run's end has waited long enough.
+            if Monotonic.now() > deadline || !self.learn_leaders() {
                 return Err(moving);
             }
-            self.learn_leaders();
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// Asks who leads what: librdkafka goes on with the leaders it knows, even when a broker says that they are those of before.
-    pub(super) fn learn_leaders(&self) {
-        // No answer is told by the request that follows.
-        let _ = metadata(&self.handle, true, REQUEST_MS, |_| ());
+    /// Asks who leads what: librdkafka goes on with the leaders it knows, even when a broker says that they are those of before. Whether
+    /// any broker answered.
+    pub(super) fn learn_leaders(&self) -> bool {
+        metadata(&self.handle, true, LEADERS_MS, |_| ()).is_ok()
     }
 
     /// The offsets that `spec` (-2 earliest, -1 latest) stands for. The inner error is one that passes when a new leader is known.
