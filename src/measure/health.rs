@@ -2,11 +2,12 @@
 //!
 //! A second is bad when in it
 //!
-//! - a thread of ours used over 90 % of a core. Ours are those named `hw-*` (the producer and consumer threads) and librdkafka's
+//! - a thread of ours used over 90 % of a core. Ours are those named `hw-*` (that send, read and collect) and librdkafka's
 //!   own (`rdk:*`): its broker thread compresses and writes every batch, and when it has no time left the cluster looks slow.
 //!   The embedded cluster's thread (`rdk:mock`) is the cluster, not us. Producers of unthrottled flows are busy by design: the
 //!   caller exempts them.
-//! - a `hw-*` thread was runnable and waited for a core for over 5 % of the time;
+//! - a thread that sends or reads was runnable and waited for a core for over 5 % of the time. (The one that collects what they measured
+//!   may wait: nothing that it is given changes meanwhile.)
 //! - the cgroup's quota stopped us, or the hypervisor took over 5 % of the machine. (Steal is told in ticks of 10 ms: a single one
 //!   says nothing.)
 //! - the send delay's p99 was above its limit, among the producers whose client had room all the time. Where a queue was full,
@@ -170,7 +171,7 @@ impl Judge {
             if thread.cpu > CORE_LIMIT && self.counts(&thread.name) {
                 self.core.mark(span.clone(), thread.cpu, &thread.name);
             }
-            if thread.wait > RUN_QUEUE_LIMIT && thread.name.starts_with("hw-") {
+            if thread.wait > RUN_QUEUE_LIMIT && thread.sends_or_reads() {
                 self.run_queue.mark(span.clone(), thread.wait, &thread.name);
             }
         }
@@ -386,7 +387,7 @@ mod tests {
 
     #[test]
     fn every_rule_fires_and_only_on_its_own() {
-        let cases: [(Observation, &[&str]); 9] = [
+        let cases: [(Observation, &[&str]); 11] = [
             (seen(&[("hw-c-g-1", 0.91, 0.0)]), &["% of a core"]),
             (seen(&[("rdk:broker1", 0.95, 0.9)]), &["% of a core"]),
             (seen(&[("rdk:mock", 0.99, 0.9)]), &[]),
@@ -395,6 +396,8 @@ mod tests {
             // The name is cut at 15 bytes, the exemption is not.
             (seen(&[("hw-p-a-very-lon", 1.0, 0.01)]), &[]),
             (seen(&[("hw-p-f-0", 0.2, 0.051)]), &["waited for a core"]),
+            (seen(&[("hw-c-0-1", 0.2, 0.051)]), &["waited for a core"]),
+            (seen(&[("hw-collect", 0.2, 0.9)]), &[]),
             (
                 Observation {
                     throttled: 1,

@@ -17,6 +17,13 @@ pub struct ThreadLoad {
     pub wait: f64,
 }
 
+impl ThreadLoad {
+    /// Whether it is a producer's or a member's thread: when it waits, what it measures is late.
+    pub fn sends_or_reads(&self) -> bool {
+        self.name.starts_with("hw-p-") || self.name.starts_with("hw-c-")
+    }
+}
+
 /// What the process used between two looks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
@@ -37,13 +44,11 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// The largest share of the time that one of our producer and consumer threads (`hw-*`) waited for a core.
+    /// The largest share of the time that a thread which sends or reads waited for a core.
     pub fn worst_wait(&self) -> f64 {
-        self.threads
-            .iter()
-            .filter(|thread| thread.name.starts_with("hw-"))
-            .map(|thread| thread.wait)
-            .fold(0.0, f64::max)
+        let threads = self.threads.iter();
+        let waits = threads.filter(|thread| thread.sends_or_reads());
+        waits.map(|thread| thread.wait).fold(0.0, f64::max)
     }
 }
 
